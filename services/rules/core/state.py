@@ -1,0 +1,72 @@
+"""What the engine remembers: of an account, and of each subject in it. All of it can be written as JSON and read back unchanged."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.instants import Instant
+from shared.records import JsonObject
+
+
+class SubjectKey(NamedTuple):
+    """A subject within its account. `kind` is `account`, `user`, or `by:properties.ticket_id`; `value` names it there."""
+
+    kind: str
+    value: str
+
+
+class PlayState(msgspec.Struct, omit_defaults=True, rename={"condition": "c", "known": "k", "since": "s"}):
+    """Where one play stands for one subject. Instants are log time."""
+
+    # The version of (per, audience, condition, hold): another one begins anew.
+    identity: str = ""
+    # A first verdict is due then; None once it was taken.
+    first_at: Instant | None = None
+    # The last verdict of (audience and condition) that was not unknown.
+    known: bool = False
+    # The rise of `known`: when, and by which event (source, id) or None for a deadline.
+    since: Instant | None = None
+    # This rise has had its run or its final decision; only a new rise may open another.
+    spent: bool = False
+    # The reason already recorded for this rise (cooldown), so that it is recorded once.
+    noted: str | None = None
+    # Open runs: run id. A level has at most one.
+    open_runs: list[str] = []
+    last_opened: Instant | None = None
+    # Own memory of each leaf of the condition, by its place; None where it has none.
+    condition: list[Any] = []
+    resolve: list[Any] = []
+    # The first later instant at which this play may change its mind by itself.
+    deadline: Instant | None = None
+
+
+class Document(msgspec.Struct, omit_defaults=True):
+    """One subject's document: `metrics` by the key of the metric (plays share them), `plays` by name."""
+
+    start: Instant
+    metrics: dict[str, Any] = {}
+    plays: dict[str, PlayState] = {}
+    next_deadline: Instant | None = None
+
+
+class Account:
+    """One account in memory, as far as it is loaded: its traits, its users' traits, the documents of its subjects.
+
+    `changed` holds the subjects whose documents differ from what is stored; `traits_changed`, `users_changed` likewise.
+    """
+
+    __slots__ = ("account_id", "changed", "first_seen_at", "subjects", "traits", "traits_changed", "users", "users_changed")
+
+    def __init__(self, account_id: str, first_seen_at: Instant, traits: JsonObject) -> None:
+        self.account_id = account_id
+        self.first_seen_at = first_seen_at
+        self.traits = traits
+        self.users: dict[str, JsonObject] = {}
+        self.subjects: dict[SubjectKey, Document] = {}
+        self.changed: set[SubjectKey] = set()
+        self.traits_changed = False
+        self.users_changed: set[str] = set()
+
+
+decode_document = msgspec.json.Decoder(Document).decode
+encode_document = msgspec.json.Encoder().encode

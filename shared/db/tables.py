@@ -1,0 +1,329 @@
+"""Every table, named by the glossary. One schema for PostgreSQL and SQLite; `migrations/` makes it.
+
+Instants are BIGINT microseconds (`shared.instants`). JSON that only we read is TEXT, written and read by msgspec on the hot path;
+JSON that people query is JSON (JSONB on PostgreSQL).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite gives row ids only to INTEGER PRIMARY KEY.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+# ------------------------------------------------------------------ the log's progress
+
+# How far a partition of a topic has been processed, and by which life of a worker (`epoch` fences stale ones).
+partition = Table(
+    "partition",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    # The time of the last record that was processed; 0 before the first.
+    Column("at", BigInteger, nullable=False),
+    # rules: the plays active here, their versions and whether they are paused, as of `next_offset`. JSON text.
+    Column("plays", Text, nullable=False, server_default="{}"),
+)
+
+# Records to be appended to the log after the commit that decided them. `owner`: `rules:3` (a partition), or `console`.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("owner", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("partition", Integer),
+    Column("value", LargeBinary, nullable=False),
+    Index(None, "owner", "id"),
+)
+
+# ------------------------------------------------------------------ accounts and identity
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("traits", Text, nullable=False),
+    # `received_at` of its first event.
+    Column("first_seen_at", BigInteger, nullable=False),
+)
+
+account_user = Table(
+    "account_user",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("traits", Text, nullable=False),
+)
+
+# The engine's document of one subject: an account (`kind` account), a user (user) or a value (by:properties.ticket_id).
+subject = Table(
+    "subject",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("next_deadline", BigInteger),
+    Index(None, "partition", "next_deadline"),
+)
+
+# What an alias means: an account, or the same as another alias.
+alias = Table(
+    "alias",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("account_id", Text),
+    Column("same_as", Text),
+    Column("since", BigInteger, nullable=False),
+)
+
+# Events whose account is not known yet, kept under whom they are about.
+unassigned = Table(
+    "unassigned",
+    metadata,
+    Column("about", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+# History. (month, fingerprint) is the duplicate check: a fingerprint is blake2b-128 of (account_id, source, id).
+event = Table(
+    "event",
+    metadata,
+    Column("month", Integer, primary_key=True),
+    Column("fingerprint", LargeBinary(16), primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("user_id", Text),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    # Its place in the log: the offset in its partition. (received_at, position) is the order of an account's history.
+    Column("position", BigInteger, nullable=False),
+    Column("properties", Text, nullable=False),
+    Column("traits", Text),
+    Column("user_traits", Text),
+    Column("imported", Boolean, nullable=False),
+    Index(None, "account_id", "received_at", "position"),
+)
+
+# ------------------------------------------------------------------ plays and runs
+
+# The workspace as applied: destinations, sources, people, teams, segments, catalogue. The newest version counts.
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("document", Json, nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("commit", Text),
+)
+
+play = Table(
+    "play",
+    metadata,
+    Column("play", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+)
+
+play_version = Table(
+    "play_version",
+    metadata,
+    Column("play", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    # The whole play as JSON, segments and defaults written in: what the engine evaluates.
+    Column("document", Text, nullable=False),
+    # The file as it was written.
+    Column("source", Text, nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("commit", Text),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("play", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("user_id", Text),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("resolution", Text),
+    Column("arm", Text, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Index(None, "account_id", "opened_at"),
+    Index(None, "play", "opened_at"),
+    Index(None, "opened_at"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("decision_id", Text, primary_key=True),
+    Column("play", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Json, nullable=False),
+    Index(None, "account_id", "at"),
+    Index(None, "play", "at"),
+)
+
+# ------------------------------------------------------------------ deliveries
+
+# One step of one run on its way to one destination. It exists once: (run_id, step) is unique.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    # The step's path in the play's `do`: `0`, `2`, `2.then.0`.
+    Column("step", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("destination", Text),
+    Column("play", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    # waiting | leased | held | delivered | stopped | dead
+    Column("state", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("leased_until", BigInteger),
+    Column("leased_by", Text),
+    Column("external_id", Text),
+    Column("reason", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    UniqueConstraint("run_id", "step"),
+    Index(None, "state", "due_at"),
+    Index(None, "account_id"),
+)
+
+# What a run's steps need, from the record that opened it.
+run_context = Table(
+    "run_context",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("record", LargeBinary, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("resolution", Text),
+)
+
+# One try of a delivery: what was asked and what came back, secrets masked, bodies cut.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer),
+    Column("reason", Text),
+    Column("response", Text),
+)
+
+# A delivery of kind task, with the life that it has in the tool.
+task = Table(
+    "task",
+    metadata,
+    Column("task_id", Text, primary_key=True),  # the delivery's id
+    Column("run_id", Text, nullable=False),
+    Column("play", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("external_id", Text),
+    Column("state", Text, nullable=False),  # open | done | cancelled
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("assignee", Text),
+    Column("priority", Text, nullable=False),
+    Column("due_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("closed_because", Text),
+    Index(None, "state", "created_at"),
+    Index(None, "account_id"),
+    Index(None, "run_id"),
+)
+
+destination_state = Table(
+    "destination_state",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # active | paused | disabled
+    Column("reason", Text),
+    Column("since", BigInteger, nullable=False),
+)
+
+# A record or a delivery that was given up, with its reason, kept until it is redriven or discarded.
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("dead_letter_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # record | delivery
+    Column("origin", Text, nullable=False),  # `events/3/1042`, or the delivery's id
+    Column("reason", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("redriven_at", BigInteger),
+    Column("discarded_at", BigInteger),
+    Index(None, "created_at"),
+)
+
+# ------------------------------------------------------------------ keys
+
+# Only a keyed hash of an API key is stored; `prefix` is what people see.
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("prefix", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("events", Json),
+    Column("traits", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    UniqueConstraint("hash"),
+)

@@ -1,0 +1,122 @@
+"""The records on the log's two topics: the only thing that services share while they run.
+
+`events`, keyed by account (or by whom an event is about), carries `Event`, `Mapping`, `Tick`, `Applied`, `Paused` and
+`Resumed`. `runs`, keyed by account, carries `RunOpened` and `RunResolved`. A record is one JSON object whose `type` names its kind.
+"""
+
+from typing import Any
+
+import msgspec
+
+from shared.instants import Instant
+
+JsonObject = dict[str, Any]
+
+
+class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, kw_only=True):
+    """Something that happened to one account. It is named by (account_id, source, id).
+
+    `received_at` is the time of the record that carries it: it is not written by ingest, but set by whoever reads the log.
+    """
+
+    id: str
+    name: str
+    source: str
+    account_id: str | None = None
+    user_id: str | None = None
+    # Whom the event is about while its account is unknown: the alias it is logged under, such as `user:u1`, `email:a@b.example`.
+    about: str | None = None
+    occurred_at: Instant | None = None
+    properties: JsonObject = {}
+    traits: JsonObject | None = None
+    user_traits: JsonObject | None = None
+    # The sender's own spelling, where the name was normalised.
+    sent_name: str | None = None
+    # History that was imported: received when it occurred, fills memory, fires nothing.
+    imported: bool = False
+    received_at: Instant = 0
+
+
+class Mapping(msgspec.Struct, tag_field="type", tag="mapping", omit_defaults=True, kw_only=True):
+    """From now on `alias` (`user:u1`, `email:...`, `domain:acme.example`) means `account_id`, or the same as another alias."""
+
+    alias: str
+    account_id: str | None = None
+    same_as: str | None = None
+
+
+class Tick(msgspec.Struct, tag_field="type", tag="tick", omit_defaults=True, kw_only=True):
+    """Nothing but its own time: appended by the worker of a partition whose next deadline is due."""
+
+
+class AppliedPlay(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One play of an `Applied` record: `document` is the whole play, its segments and defaults already written in."""
+
+    play: str
+    version: int
+    document: JsonObject
+    was: str | None = None
+
+
+class Applied(msgspec.Struct, tag_field="type", tag="applied", omit_defaults=True, kw_only=True):
+    """The complete set of plays from this record on; a play that is not in it is archived.
+
+    `listening` says since when an event name is heard (the catalogue's `since`), `listening_since` since when all others are.
+    """
+
+    plays: list[AppliedPlay]
+    listening: dict[str, Instant] = {}
+    listening_since: Instant = 0
+
+
+class Paused(msgspec.Struct, tag_field="type", tag="paused", omit_defaults=True, kw_only=True):
+    """From now on the play opens no run."""
+
+    play: str
+
+
+class Resumed(msgspec.Struct, tag_field="type", tag="resumed", omit_defaults=True, kw_only=True):
+    """From now on the play opens runs again."""
+
+    play: str
+
+
+EventsRecord = Event | Mapping | Tick | Applied | Paused | Resumed
+
+
+class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_defaults=True, kw_only=True):
+    """A rising edge that became a run, with all that its steps may need. `account`, `user` and `event` are as at `opened_at`."""
+
+    run_id: str
+    play: str
+    version: int
+    account_id: str
+    subject: str
+    user_id: str | None = None
+    opened_at: Instant
+    arm: str = "run"  # run | holdout | shadow: only `run` is delivered
+    evidence: JsonObject = {}
+    title: str = ""
+    steps: list[JsonObject] = []
+    on_resolve: str = "close_tasks"
+    account: JsonObject = {}  # traits, and `id`
+    user: JsonObject | None = None
+    event: JsonObject | None = None
+    per: str = "account"  # account | user | value
+
+
+class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_defaults=True, kw_only=True):
+    """The end of a run: `reason` is cleared, left, resolved, expired, edited, archived or ended."""
+
+    run_id: str
+    account_id: str
+    play: str
+    resolved_at: Instant
+    reason: str
+
+
+RunsRecord = RunOpened | RunResolved
+
+encode = msgspec.json.Encoder().encode
+decode_events_record = msgspec.json.Decoder(EventsRecord).decode
+decode_runs_record = msgspec.json.Decoder(RunsRecord).decode
