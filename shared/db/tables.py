@@ -57,6 +57,8 @@ outbox = Table(
     Column("key", Text, nullable=False),
     Column("partition", Integer),
     Column("value", LargeBinary, nullable=False),
+    # The record's time, in a log opened for replay; absent in a live one.
+    Column("at", BigInteger),
     Index(None, "owner", "id"),
 )
 
