@@ -1,0 +1,1 @@
+"""What a developer or the build starts by hand: servers for tests, new migrations."""
