@@ -278,6 +278,8 @@ task = Table(
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("assignee", Text),
+    # Why it is theirs: `account.owner`, or `fallback: account.owner is missing`.
+    Column("assigned_because", Text),
     Column("priority", Text, nullable=False),
     Column("due_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
@@ -286,6 +288,7 @@ task = Table(
     Index(None, "state", "created_at"),
     Index(None, "account_id"),
     Index(None, "run_id"),
+    Index(None, "closed_at"),
 )
 
 destination_state = Table(
