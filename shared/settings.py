@@ -27,6 +27,8 @@ class Settings(BaseModel):
     replay: bool = Field(default=False, alias="SUCCESSPLAYS_REPLAY")
     # The first write key, for automation.
     write_key: SecretStr | None = Field(default=None, alias="SUCCESSPLAYS_WRITE_KEY")
+    # Under which the hashes of keys are kept; absent: the file `secret` in the data folder.
+    secret: SecretStr | None = Field(default=None, min_length=16, alias="SUCCESSPLAYS_SECRET")
     url: str | None = Field(default=None, alias="SUCCESSPLAYS_URL")
     key: SecretStr | None = Field(default=None, alias="SUCCESSPLAYS_KEY")
     # Kafka's security, as aiokafka names it.
