@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("assigned_because", sa.Text(), nullable=True),
         sa.Column("priority", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -254,6 +255,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_closed_at"), ["closed_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_task_run_id"), ["run_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_task_state_created_at"), ["state", "created_at"], unique=False)
 
@@ -287,6 +289,7 @@ def downgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_task_state_created_at"))
         batch_op.drop_index(batch_op.f("ix_task_run_id"))
+        batch_op.drop_index(batch_op.f("ix_task_closed_at"))
         batch_op.drop_index(batch_op.f("ix_task_account_id"))
 
     op.drop_table("task")

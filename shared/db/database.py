@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.settings import Settings
@@ -56,7 +57,7 @@ def _url_of(settings: Settings) -> URL:
         return URL.create("sqlite+aiosqlite", database=str(settings.data / "successplays.db"))
     try:
         url = make_url(settings.database_url.get_secret_value())
-    except ValueError as error:
+    except ArgumentError as error:
         raise DatabaseUrlInvalid("DATABASE_URL is not a URL such as postgresql://user:password@host:5432/database") from error
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite":
