@@ -31,6 +31,8 @@ class Settings(BaseModel):
     secret: SecretStr | None = Field(default=None, min_length=16, alias="SUCCESSPLAYS_SECRET")
     url: str | None = Field(default=None, alias="SUCCESSPLAYS_URL")
     key: SecretStr | None = Field(default=None, alias="SUCCESSPLAYS_KEY")
+    # After how many seconds without a sign of life a consumer's partitions go to another.
+    session_timeout: float = Field(default=30, ge=1, le=300, alias="SUCCESSPLAYS_SESSION_TIMEOUT")
     # Kafka's security, as aiokafka names it.
     kafka_security_protocol: str = Field(default="PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL")
     kafka_sasl_mechanism: str = Field(default="PLAIN", alias="KAFKA_SASL_MECHANISM")
