@@ -26,6 +26,8 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
     user_id: str | None = None
     # Whom the event is about while its account is unknown: the alias it is logged under, such as `user:u1`, `email:a@b.example`.
     about: str | None = None
+    # The aliases under which it was logged before this one, so that aliases in a circle do not send it round for ever.
+    via: list[str] = []
     occurred_at: Instant | None = None
     properties: JsonObject = {}
     traits: JsonObject | None = None

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("traits", sa.Text(), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("plays_offset", sa.BigInteger(), server_default="-1", nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account")),
     )
     op.create_table(

@@ -72,6 +72,8 @@ account = Table(
     Column("traits", Text, nullable=False),
     # `received_at` of its first event.
     Column("first_seen_at", BigInteger, nullable=False),
+    # The offset of the Applied record up to whose plays its subjects were brought; -1 before the first.
+    Column("plays_offset", BigInteger, nullable=False, server_default="-1"),
 )
 
 account_user = Table(
