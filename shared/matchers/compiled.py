@@ -1,0 +1,189 @@
+"""Matchers compiled to plain functions: one call for a verdict, and from the same tests the explanation and the deadlines."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from shared.instants import Instant
+from shared.matchers.paths import ROOTS, Context, Reach, reach
+from shared.matchers.refusal import Place
+from shared.matchers.tree import All, Node, Not, Otherwise, Test, read_matchers
+from shared.matchers.words import WORDS, Deadline, shares_of
+
+Verdict = Callable[[Context, Instant], bool | None]
+
+
+class Clause(NamedTuple):
+    """One test, explained: what was found at `path`, and what `matcher` (a word and its argument) says of it.
+
+    `place` leads to it in the matchers as written: below `any` and `not` a clause need not be true for the whole to be.
+    """
+
+    place: Place
+    path: str
+    matcher: dict[str, Any]
+    found: Any
+    verdict: bool | None
+
+
+class _Leaf(NamedTuple):
+    test: Test
+    written: Any
+    found: Reach
+    verdict: Verdict
+    deadline: Deadline | None
+    # The other fields that its bound is a share of.
+    bounds: tuple[str, ...]
+    # A `missing` further out speaks where this one is unknown.
+    covered: bool = False
+
+
+class CompiledMatchers:
+    """A function of a context (mappings `account`, `user`, `properties`, ...) and an instant. It holds no state."""
+
+    __slots__ = ("_leaves", "_timed", "paths", "verdict")
+
+    verdict: Verdict
+    """True, false, or None for unknown, at the instant `t`."""
+    paths: frozenset[str]
+    """Every field that the matchers look at."""
+
+    def __init__(self, spec: dict[str, Any], zone: ZoneInfo, roots: tuple[str, ...]) -> None:
+        self._leaves: list[_Leaf] = []
+        self.verdict = self._compile(read_matchers(spec, roots), spec, zone)
+        self._timed = [leaf for leaf in self._leaves if leaf.deadline is not None]
+        self.paths = frozenset(path for leaf in self._leaves for path in (leaf.test.path, *leaf.bounds))
+
+    def next_change(self, context: Context, t: Instant) -> Instant | None:
+        """The first deadline at `t` or later, or None. It takes effect one microsecond after; it may be early, never late."""
+        deadlines = [leaf.deadline(leaf.found(context), t) for leaf in self._timed if leaf.deadline is not None]
+        return min((at for at in deadlines if at is not None), default=None)
+
+    def explain(self, context: Context, t: Instant) -> list[Clause]:
+        """Each test with what it found and what it says, in the order written."""
+        return [
+            Clause(leaf.test.place, leaf.test.path, {leaf.test.word: leaf.written}, leaf.found(context), leaf.verdict(context, t))
+            for leaf in self._leaves
+        ]
+
+    def unknown_paths(self, context: Context, t: Instant) -> tuple[str, ...]:
+        """The fields for whose sake a test says nothing: missing, or of another type. Sorted."""
+        unknown = set()
+        for leaf in self._leaves:
+            if not leaf.covered and leaf.verdict(context, t) is None:
+                lacking = [path for path in leaf.bounds if type(reach(path)(context)) not in (int, float)]
+                unknown.update(lacking or [leaf.test.path])
+                if leaf.found(context) is None:
+                    unknown.add(leaf.test.path)
+        return tuple(sorted(unknown))
+
+    def _compile(self, node: Node, spec: Any, zone: ZoneInfo) -> Verdict:
+        if isinstance(node, Test):
+            return self._leaf(node, spec, zone)
+        if isinstance(node, Not):
+            return _negation(self._compile(node.node, spec, zone))
+        if isinstance(node, Otherwise):
+            return self._otherwise(node, spec, zone)
+        verdicts = [self._compile(one, spec, zone) for one in node.nodes]
+        return _all(verdicts) if isinstance(node, All) else _either(verdicts)
+
+    def _otherwise(self, node: Otherwise, spec: Any, zone: ZoneInfo) -> Verdict:
+        before = len(self._leaves)
+        verdict = _otherwise(self._compile(node.node, spec, zone), node.missing)
+        self._leaves[before:] = [leaf._replace(covered=True) for leaf in self._leaves[before:]]
+        return verdict
+
+    def _leaf(self, node: Test, spec: Any, zone: ZoneInfo) -> Verdict:
+        word = WORDS[node.word]
+        found, test = reach(node.path), word.test(node.argument, zone)
+        verdict = _verdict_at(node.path, found, test, node.missing)
+        deadline = word.deadline(node.argument, zone) if word.deadline else None
+        bounds = shares_of(node.argument)
+        self._leaves.append(_Leaf(node, _written(spec, node.place), found, verdict, deadline, bounds))
+        return verdict
+
+
+def compile_matchers(spec: dict[str, Any], timezone: str = "UTC", roots: tuple[str, ...] = ROOTS) -> CompiledMatchers:
+    """Compile matchers; dates without a time are local days of `timezone`.
+
+    Raises:
+        pydantic.ValidationError: the matchers are wrong, with the place of each thing that is.
+        zoneinfo.ZoneInfoNotFoundError: there is no such time zone.
+    """
+    return CompiledMatchers(spec, ZoneInfo(timezone), roots)
+
+
+def _verdict_at(path: str, found: Reach, test: Any, missing: bool | None) -> Verdict:
+    """The hot path: where a root and one key suffice they are looked up in place."""
+    root, *keys = path.split(".")
+    if len(keys) > 1 or missing is not None:
+
+        def verdict_deep(context: Context, t: Instant) -> bool | None:
+            verdict: bool | None = test(found(context), context, t)
+            return missing if verdict is None else verdict
+
+        return verdict_deep
+    key = keys[0]
+
+    def verdict_one(context: Context, t: Instant) -> bool | None:
+        try:
+            value = context[root][key]
+        except (KeyError, TypeError):
+            value = None
+        verdict: bool | None = test(value, context, t)
+        return verdict
+
+    return verdict_one
+
+
+def _all(verdicts: list[Verdict]) -> Verdict:
+    if len(verdicts) == 1:
+        return verdicts[0]
+
+    def all_of(context: Context, t: Instant) -> bool | None:
+        result: bool | None = True
+        for verdict in verdicts:
+            one = verdict(context, t)
+            if one is False:
+                return False
+            if one is None:
+                result = None
+        return result
+
+    return all_of
+
+
+def _either(verdicts: list[Verdict]) -> Verdict:
+    def either(context: Context, t: Instant) -> bool | None:
+        result: bool | None = False
+        for verdict in verdicts:
+            one = verdict(context, t)
+            if one:
+                return True
+            if one is None:
+                result = None
+        return result
+
+    return either
+
+
+def _negation(verdict: Verdict) -> Verdict:
+    def negation(context: Context, t: Instant) -> bool | None:
+        one = verdict(context, t)
+        return None if one is None else not one
+
+    return negation
+
+
+def _otherwise(verdict: Verdict, missing: bool) -> Verdict:
+    def otherwise(context: Context, t: Instant) -> bool | None:
+        one = verdict(context, t)
+        return missing if one is None else one
+
+    return otherwise
+
+
+def _written(spec: Any, place: Place) -> Any:
+    for key in place:
+        spec = spec[key]
+    return spec
