@@ -19,8 +19,8 @@ class Settings(BaseModel):
     kafka_bootstrap_servers: str | None = Field(default=None, alias="KAFKA_BOOTSTRAP_SERVERS")
     database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
     # The schema of this deployment in PostgreSQL, so that several can share a server.
-    database_schema: str | None = Field(default=None, pattern="[a-z_][a-z0-9_]{0,62}", alias="SUCCESSPLAYS_DATABASE_SCHEMA")
-    topic_prefix: str = Field(default="successplays.", pattern="[A-Za-z0-9._-]{0,100}", alias="SUCCESSPLAYS_TOPIC_PREFIX")
+    database_schema: str | None = Field(default=None, pattern="^[a-z_][a-z0-9_]{0,62}$", alias="SUCCESSPLAYS_DATABASE_SCHEMA")
+    topic_prefix: str = Field(default="successplays.", pattern="^[A-Za-z0-9._-]{0,100}$", alias="SUCCESSPLAYS_TOPIC_PREFIX")
     partitions: int = Field(default=4, ge=1, le=1024, alias="SUCCESSPLAYS_PARTITIONS")
     replication: int = Field(default=1, ge=1, le=15, alias="SUCCESSPLAYS_REPLICATION")
     # A log opened for replay takes its times from the writer: tests, backtests, the sample.

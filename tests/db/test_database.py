@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -93,3 +94,9 @@ async def test_a_commit_on_sqlite_is_on_the_disk(sqlite_url: str, settings_for: 
         assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert await connection.scalar(text("PRAGMA synchronous")) == 2
         assert await connection.scalar(text("PRAGMA busy_timeout")) == 30_000
+
+
+@pytest.mark.parametrize("schema", ['acme"; DROP TABLE run', "Acme", "1acme", "acme\n"])
+def test_a_schema_is_a_plain_name(schema: str, settings_for: SettingsFor) -> None:
+    with pytest.raises(ValidationError, match="SUCCESSPLAYS_DATABASE_SCHEMA"):
+        settings_for(database_schema=schema)
