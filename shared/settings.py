@@ -51,3 +51,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     given = os.environ if environment is None else environment
     known = {field.alias for field in Settings.model_fields.values()}
     return Settings.model_validate({name: value for name, value in given.items() if name in known and value})
+
+
+def read_variable(name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """One variable that the workspace names (`env:NAME`); an empty one is absent."""
+    return (os.environ if environment is None else environment).get(name) or None
