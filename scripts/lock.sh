@@ -12,4 +12,4 @@ fi
 pin=($uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml)
 "${pin[@]}" --extra dev -o requirements.lock "$@"
 rm -f deploy/requirements.lock
-"${pin[@]}" --constraint requirements.lock -o deploy/requirements.lock
+"${pin[@]}" --constraint requirements.lock -o deploy/requirements.lock - <<<"setuptools"
