@@ -1,0 +1,140 @@
+"""What is wrong with a workspace: one problem, one place, and what to write instead. As text with a caret, and as JSON."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.matchers import nearest
+from shared.matchers.refusal import advice, show
+from shared.workspace.positions import Loc, Positions
+
+# Says which keys are allowed at a place; empty when that is not known.
+AllowedKeys = Callable[[Loc], Sequence[str]]
+
+_QUOTED = re.compile(r"'([^']*)'")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SHOWN_WIDTH = 160
+
+
+class Problem(NamedTuple):
+    """Something to change in a file. Lines and columns count from 1; `message` is a whole sentence without the place."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    found: str | None = None
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+    code: str = "value"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**self._asdict(), "allowed": list(self.allowed)}
+
+
+def problem_at(
+    positions: Positions,
+    file: str,
+    loc: Loc,
+    message: str,
+    *,
+    found: object = None,
+    allowed: Iterable[str] = (),
+    key: bool = False,
+    code: str = "value",
+) -> Problem:
+    """A problem at a place in the document; what to write instead is added to the message."""
+    options = tuple(allowed)
+    near = nearest(found, options)
+    line, column = positions.key(loc) if key else positions.value(loc)
+    shown = None if found is None else show(found)
+    return Problem(file, line, column, message + advice(near, list(options)), shown, options, near, code)
+
+
+def problems_of(
+    error: ValidationError, positions: Positions, file: str, allowed_keys: AllowedKeys = lambda _loc: ()
+) -> list[Problem]:
+    """Each error of a model, at its place in the YAML; several about one value (the branches of a union) become one."""
+    by_place: dict[Loc, Problem] = {}
+    problems: list[Problem] = []
+    for details in error.errors(include_url=False):
+        problem = _problem_of(details, positions, file, allowed_keys)
+        place = positions.descend(details["loc"])
+        before = by_place.get(place)
+        if before is not None and len(place) < len(details["loc"]) and details["type"] != "missing":
+            _join(problems, before, problem)
+            by_place[place] = next(one for one in problems if one[:3] == before[:3])
+            continue
+        by_place[place] = problem
+        problems.append(problem)
+    return problems
+
+
+def _join(problems: list[Problem], before: Problem, problem: Problem) -> None:
+    if problem.message not in before.message:
+        problems[problems.index(before)] = before._replace(message=f"{before.message}; or: {problem.message}")
+
+
+def _problem_of(details: ErrorDetails, positions: Positions, file: str, allowed_keys: AllowedKeys) -> Problem:
+    loc, kind, context = details["loc"], details["type"], details.get("ctx") or {}
+    if kind == "extra_forbidden":
+        word = str(loc[-1])
+        options = allowed_keys(loc[:-1])
+        return problem_at(
+            positions, file, loc, f"unknown key {word!r}", found=word, allowed=options, key=True, code="unknown_key"
+        )
+    if kind == "missing":
+        message = f"{loc[-1]} is missing here"
+        return problem_at(positions, file, loc, message, allowed=(), key=True, code="missing")
+    line, column = positions.key(loc) if context.get("key") else positions.value(loc)
+    options = _options(context)
+    found = _found(details, context)
+    near = context.get("nearest") or nearest(found, options)
+    return Problem(file, line, column, _message(details, found, near, options), found, options, near, kind)
+
+
+def _found(details: ErrorDetails, context: dict[str, Any]) -> str:
+    found = context.get("found")
+    return found.strip("'") if isinstance(found, str) else show(details["input"])
+
+
+def _options(context: dict[str, Any]) -> tuple[str, ...]:
+    """The allowed words, as pydantic or a validator of ours gives them."""
+    for name in ("allowed", "expected", "expected_tags"):
+        given = context.get(name)
+        if isinstance(given, list | tuple):
+            return tuple(str(one) for one in given)
+        if isinstance(given, str):
+            return tuple(_QUOTED.findall(given)) or tuple(word.strip() for word in given.split(","))
+    return ()
+
+
+def _message(details: ErrorDetails, found: str, near: str | None, options: tuple[str, ...]) -> str:
+    """The validator's own sentence, with what was found and what is near where it does not say so itself."""
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] in ("literal_error", "union_tag_invalid", "enum"):
+        return f"unknown value {found!r}{advice(near, list(options))}"
+    if message.startswith("Input should"):
+        message = f"{message[0].lower()}{message[1:]}, not {found}".replace("input should", "this should", 1)
+    if near is not None and near not in message:
+        message += f"; did you mean {near}?"
+    return message
+
+
+def render(problem: Problem, source: str) -> str:
+    """The problem for people: place and message, then the line of the file with a caret below the place."""
+    heading = f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
+    lines = source.splitlines()
+    if not 0 < problem.line <= len(lines):
+        return heading
+    text = _CONTROL.sub(" ", lines[problem.line - 1].replace("\t", " "))
+    start = max(0, problem.column - _SHOWN_WIDTH // 2)
+    shown, indent = text[start : start + _SHOWN_WIDTH], problem.column - 1 - start
+    found = problem.found or ""
+    width = len(found) if found and shown[indent:].startswith(found) else 1
+    margin = f"{problem.line:>5} | "
+    return f"{heading}\n{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * indent}{'^' * width}"
