@@ -12,23 +12,42 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from scripts import kafka as kafka_server
 from scripts import postgres
 from shared.clock import wall_clock
 from shared.db.database import open_database, upgrade
+from shared.log import open_log
 from shared.log.contract import Log
 from shared.settings import Settings, read_settings
 
 SettingsFor = Callable[..., Settings]
+
+# How long one example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("successplays", deadline=None)
+hypothesis.settings.load_profile("successplays")
 
 
 def make_settings(**fields: object) -> Settings:
     """Settings from the names of their fields, whatever the environment says."""
     aliases = {name: field.alias or name for name, field in Settings.model_fields.items()}
     return Settings.model_validate({aliases[name]: value for name, value in fields.items()})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for a broker is slow; `make check` leaves it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and wants_kafka(item):
+            item.add_marker(pytest.mark.slow)
+
+
+def wants_kafka(item: pytest.Function) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "kafka" in item.fixturenames or "kafka" in parameters
 
 
 @pytest.fixture
@@ -138,8 +157,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given is not None:
         yield given
         return
-    from scripts import kafka as kafka_server
-
     with kafka_server.start(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker.bootstrap_servers
 
@@ -154,8 +171,6 @@ def log_settings(request: pytest.FixtureRequest, settings_for: SettingsFor) -> S
 @pytest.fixture
 async def log(log_settings: Settings) -> AsyncIterator[Log]:
     """The same, opened, live."""
-    from shared.log import open_log
-
-    opened = await open_log(log_settings, wall_clock)
-    yield opened
-    await opened.close()
+    live = await open_log(log_settings, wall_clock)
+    yield live
+    await live.close()
