@@ -1,8 +1,9 @@
 """What is wrong with a workspace: one problem, one place, and what to write instead. As text with a caret, and as JSON."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,7 +20,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SHOWN_WIDTH = 160
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
     """Something to change in a file. Lines and columns count from 1; `message` is a whole sentence without the place."""
 
     file: str
@@ -30,10 +32,6 @@ class Problem(NamedTuple):
     allowed: tuple[str, ...] = ()
     nearest: str | None = None
     code: str = "value"
-
-    def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {**self._asdict(), "allowed": list(self.allowed)}
 
 
 def problem_at(
@@ -59,24 +57,23 @@ def problems_of(
     error: ValidationError, positions: Positions, file: str, allowed_keys: AllowedKeys = lambda _loc: ()
 ) -> list[Problem]:
     """Each error of a model, at its place in the YAML; several about one value (the branches of a union) become one."""
-    by_place: dict[Loc, Problem] = {}
-    problems: list[Problem] = []
+    problems: dict[Loc, list[Problem]] = {}
     for details in error.errors(include_url=False):
         problem = _problem_of(details, positions, file, allowed_keys)
         place = positions.descend(details["loc"])
-        before = by_place.get(place)
-        if before is not None and len(place) < len(details["loc"]) and details["type"] != "missing":
-            _join(problems, before, problem)
-            by_place[place] = next(one for one in problems if one[:3] == before[:3])
-            continue
-        by_place[place] = problem
-        problems.append(problem)
-    return problems
+        branch = len(place) < len(details["loc"]) and details["type"] != "missing"
+        before = problems.setdefault(place, [])
+        if branch and before:
+            before[-1] = _either(before[-1], problem)
+        else:
+            before.append(problem)
+    return [problem for several in problems.values() for problem in several]
 
 
-def _join(problems: list[Problem], before: Problem, problem: Problem) -> None:
-    if problem.message not in before.message:
-        problems[problems.index(before)] = before._replace(message=f"{before.message}; or: {problem.message}")
+def _either(first: Problem, second: Problem) -> Problem:
+    if second.message in first.message:
+        return first
+    return replace(first, message=f"{first.message}; or {second.message}")
 
 
 def _problem_of(details: ErrorDetails, positions: Positions, file: str, allowed_keys: AllowedKeys) -> Problem:
@@ -125,8 +122,12 @@ def _message(details: ErrorDetails, found: str, near: str | None, options: tuple
     return message
 
 
-def render(problem: Problem, source: str) -> str:
-    """The problem for people: place and message, then the line of the file with a caret below the place."""
+def render(problems: Iterable[Problem], files: Mapping[str, str]) -> str:
+    """The problems for people: place and message, then the line of the file with a caret below the place."""
+    return "\n\n".join(_render(problem, files.get(problem.file, "")) for problem in problems)
+
+
+def _render(problem: Problem, source: str) -> str:
     heading = f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
     lines = source.splitlines()
     if not 0 < problem.line <= len(lines):
