@@ -1,0 +1,155 @@
+"""History from files: every event of every account, account by account, in the order of the log.
+
+The order is (`received_at`, `seq`, `id`). All of it stays in columns; events are made one by one as they are asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.rules.backtest.tables import read_table
+from services.rules.backtest.unreadable import Unreadable
+from shared.instants import Instant
+from shared.records import Event, JsonObject
+
+# The source of an event whose file does not say.
+SOURCE = "file"
+ROWS = 65_536  # made into events at once
+
+_decode_object = msgspec.json.Decoder(JsonObject).decode
+
+
+class History:
+    """The events that have an account. `unassigned` counts the others."""
+
+    def __init__(self, table: pa.Table, unassigned: int) -> None:
+        self._table = table
+        self._order = _order(table)
+        self.unassigned = unassigned
+        self.events = len(table)
+        span = pc.min_max(table["received_at"]) if len(table) else {"min": pa.scalar(None), "max": pa.scalar(None)}
+        # The first and the last record of the log.
+        self.first_at: Instant | None = span["min"].as_py()
+        self.last_at: Instant | None = span["max"].as_py()
+
+    def accounts(self) -> Iterator[tuple[str, Iterator[Event]]]:
+        """Each account, in the order of their ids, with its events. An account's events are gone when the next is asked for."""
+        yield from groupby(self._events(), key=attrgetter("account_id"))
+
+    def _events(self) -> Iterator[Event]:
+        for begin in range(0, self.events, ROWS):
+            yield from _events(self._table.take(self._order.slice(begin, ROWS)))
+
+
+def read_history(files: Sequence[Path], until: Instant | None = None) -> History:
+    """Read and sort files; what was received after `until` is left out.
+
+    Raises:
+        Unreadable: one of them cannot be read.
+    """
+    table = pa.concat_tables([read_table(file) for file in files], promote_options="default")
+    if until is not None:
+        table = table.filter(pc.less_equal(table["received_at"], until))
+    unassigned = table["account_id"].null_count
+    if unassigned:
+        table = table.filter(pc.is_valid(table["account_id"]))
+    return History(table.unify_dictionaries().combine_chunks(), unassigned)
+
+
+def _order(table: pa.Table) -> pa.Array:
+    """The places of the rows: by account, then as the log has them."""
+    accounts = _whole(table["account_id"])
+    names = accounts.dictionary.to_pylist()
+    place = {name: number for number, name in enumerate(sorted(names))}
+    keys = pa.table({
+        "account": pa.array([place[name] for name in names], pa.int32()).take(accounts.indices),
+        "received_at": table["received_at"],
+        "seq": table["seq"] if "seq" in table.column_names else pa.nulls(len(table), pa.int64()),
+        "id": table["id"],
+    })  # fmt: skip
+    return pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+# ------------------------------------------------------------------ columns to events
+
+
+def _events(table: pa.Table) -> Iterator[Event]:
+    columns = {name: _whole(table[name]) for name in table.column_names}
+    nothing: list[Any] = [None] * len(table)
+
+    def words(name: str) -> list[Any]:
+        return _words(columns[name]) if name in columns else nothing
+
+    def objects(name: str) -> list[Any]:
+        return _texts(columns[name]) if name in columns else nothing
+
+    rows = zip(
+        _texts(columns["id"]), words("name"), words("account_id"), words("user_id"), words("source"),
+        _numbers(columns["occurred_at"]) if "occurred_at" in columns else nothing, _numbers(columns["received_at"]),
+        objects("properties"), objects("traits"), objects("user_traits"), strict=True,
+    )  # fmt: skip
+    for key, name, account_id, user_id, source, occurred_at, received_at, properties, traits, user_traits in rows:
+        yield Event(
+            id=key.decode(),
+            name=name,
+            source=source or SOURCE,
+            account_id=account_id,
+            user_id=user_id,
+            # An event is not heard before it happens.
+            occurred_at=received_at if occurred_at is None or occurred_at > received_at else occurred_at,
+            received_at=received_at,
+            properties=_object(properties, key, "properties") or {},
+            traits=_object(traits, key, "traits"),
+            user_traits=_object(user_traits, key, "user_traits"),
+        )
+
+
+def _object(text: bytes | None, key: bytes, what: str) -> JsonObject | None:
+    if text is None:
+        return None
+    try:
+        return _decode_object(text)
+    except msgspec.DecodeError as error:
+        raise Unreadable(Path("events"), f"id {key.decode()}", f"{what}: {error}") from error
+
+
+def _numbers(array: pa.Array) -> list[Any]:
+    """The values of an int64 column; much faster than `to_pylist`."""
+    values = memoryview(array.buffers()[1]).cast("q")[array.offset : array.offset + len(array)].tolist()
+    return _masked(array, values)
+
+
+def _words(array: pa.Array) -> list[Any]:
+    """The values of a dictionary column: each word is one object."""
+    known = array.dictionary.to_pylist()
+    indices = array.indices
+    numbers = memoryview(indices.buffers()[1]).cast("i")[indices.offset : indices.offset + len(indices)].tolist()
+    if not indices.null_count:
+        return [known[number] for number in numbers]
+    return [known[number] if valid else None for number, valid in zip(numbers, indices.is_valid().to_pylist(), strict=True)]
+
+
+def _texts(array: pa.Array) -> list[Any]:
+    """The bytes of a column of large text."""
+    _, places, content = array.buffers()
+    offsets = memoryview(places).cast("q")[array.offset : array.offset + len(array) + 1].tolist()
+    begin = offsets[0]
+    data = bytes(memoryview(content)[begin : offsets[-1]]) if content is not None else b""
+    values = [data[start - begin : end - begin] for start, end in pairwise(offsets)]
+    return _masked(array, values)
+
+
+def _masked(array: pa.Array, values: list[Any]) -> list[Any]:
+    if not array.null_count:
+        return values
+    return [value if valid else None for value, valid in zip(values, array.is_valid().to_pylist(), strict=True)]
