@@ -50,7 +50,7 @@ def health_app(ready: Ready, registry: CollectorRegistry) -> AsgiApp:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            status, content_type, body = await _answer(scope["path"], ready, registry)
+            status, content_type, body = await health_answer(scope["path"], ready, registry)
             headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -58,7 +58,8 @@ def health_app(ready: Ready, registry: CollectorRegistry) -> AsgiApp:
     return app
 
 
-async def _answer(path: str, ready: Ready, registry: CollectorRegistry) -> tuple[int, str, bytes]:
+async def health_answer(path: str, ready: Ready, registry: CollectorRegistry) -> tuple[int, str, bytes]:
+    """Status, content type and body of one of the three paths, for a service that has other paths beside them; else a 404."""
     if path == "/livez":
         return 200, "application/json", b'{"status":"alive"}'
     if path == "/readyz":

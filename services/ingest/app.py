@@ -1,0 +1,113 @@
+"""Ingest as a FastAPI app, or as routers for a process that has other paths beside these."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.ingest.answers import components, problem_answer
+from services.ingest.errors import Problem
+from services.ingest.events_routes import events_router
+from services.ingest.intake import Intake, Journal
+from services.ingest.items import Item
+from services.ingest.metrics import Metrics
+from services.ingest.segment_routes import segment_router, segment_schemas
+from shared.clock import Clock
+from shared.key_ring import KeyRing
+from shared.telemetry import health_answer
+
+HEALTH = ("/livez", "/readyz", "/metrics")
+SECURITY = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A write key."},
+    "basic_key": {"type": "http", "scheme": "basic", "description": "A write key as the name, without a password."},
+}
+
+
+def new_event_id() -> str:
+    """The id of an event that came without one."""
+    return str(uuid4())
+
+
+def ingest_routers(
+    log: Journal, keys: KeyRing, clock: Clock, registry: CollectorRegistry, new_id: Callable[[], str] = new_event_id
+) -> list[APIRouter]:
+    """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it."""
+    intake = Intake(log, keys, clock, Metrics(registry), new_id)
+    return [events_router(intake), segment_router(intake)]
+
+
+def ingest_schemas() -> dict[str, Any]:
+    """What the routers refer to in OpenAPI's `components.schemas`."""
+    return components(Item) | segment_schemas()
+
+
+def create_app(
+    log: Journal, keys: KeyRing, clock: Clock, registry: CollectorRegistry, new_id: Callable[[], str] = new_event_id
+) -> FastAPI:
+    """The whole service: `/v1`, `/livez`, `/readyz`, `/metrics`. Log and keys are the caller's to open and close."""
+    app = FastAPI(
+        title="successplays ingest",
+        version="1",
+        description="Events in. An answer says what became of each; it comes after the log has them.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in ingest_routers(log, keys, clock, registry, new_id):
+        app.include_router(router)
+    app.include_router(_health_router(log, registry))
+    app.add_exception_handler(HTTPException, _http_problem)
+    describe(app, ingest_schemas())
+    return app
+
+
+def describe(app: FastAPI, schemas: dict[str, Any]) -> None:
+    """Add schemas and the two ways to present a key to an app's OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            parts = document.setdefault("components", {})
+            parts["schemas"] = parts.get("schemas", {}) | schemas
+            parts["securitySchemes"] = parts.get("securitySchemes", {}) | SECURITY
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _health_router(log: Journal, registry: CollectorRegistry) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    async def ready() -> dict[str, bool]:
+        return {"log": await log.ready()}
+
+    async def health(request: Request) -> Response:
+        status, content_type, body = await health_answer(request.url.path, ready, registry)
+        return Response(body, status, headers={"content-type": content_type})
+
+    shown: dict[str, dict[int | str, dict[str, Any]]] = {
+        "/livez": {200: {"description": "The process answers."}},
+        "/readyz": {
+            200: {"description": "The log answers."},
+            503: {"description": "It does not; the body says what is missing."},
+        },
+        "/metrics": {200: {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
+    }
+    for path in HEALTH:
+        router.add_api_route(path, health, methods=["GET"], responses=shown[path], operation_id=path[1:], summary=path[1:])
+    return router
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """What no route answered: 404, 405."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    detail = f"{request.method} {request.url.path[:200]}: {error.detail}"
+    return problem_answer(Problem(error.status_code, code, detail, headers=error.headers))

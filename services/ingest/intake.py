@@ -1,0 +1,118 @@
+"""From raw items to the log, and to an answer: what all routes do alike. One append a request; answered when the log has it."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from services.ingest.auth import require_writer
+from services.ingest.errors import NewId, Outcome, Problem, Refusal, Refused
+from services.ingest.metrics import Metrics
+from services.ingest.sender import Sender, Taken
+from shared import topics
+from shared.clock import Clock
+from shared.key_ring import KeyRing
+from shared.log.contract import Entry, LogUnavailable
+
+# What may wait for the log at one time; more would only wait longer, in memory.
+MOST_BYTES_WAITING = 64 * 1024 * 1024
+
+Take = Callable[[bytes, Sender], Taken]
+
+_log = structlog.get_logger(service="ingest")
+
+
+class Journal(Protocol):
+    """What ingest needs of a log."""
+
+    @property
+    def replay(self) -> bool:
+        """Whether it takes its times from the writer."""
+        ...
+
+    async def append(self, topic: str, entries: Sequence[Entry]) -> list[tuple[int, int]]:
+        """Append durably, or raise LogUnavailable within 5 s."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether the log answers now."""
+        ...
+
+
+class Intake:
+    """The log and the keys, and what a request needs beside them: the hour, and ids for items without one."""
+
+    def __init__(self, log: Journal, keys: KeyRing, clock: Clock, metrics: Metrics, new_id: Callable[[], str]) -> None:
+        self.metrics = metrics
+        self._journal = log
+        self._keys = keys
+        self._clock = clock
+        self._new_id = new_id
+        self._waiting = 0
+
+    async def sender(self, presented: str | None) -> Sender:
+        """Who sends, received now. Raises Problem: 401, 403, 503."""
+        key = await require_writer(self._keys, presented)
+        return Sender(key, self._clock(), self._journal.replay, self._new_id)
+
+    async def store(self, items: Iterable[bytes | msgspec.Raw], take: Take, sender: Sender) -> Outcome:
+        """Store what can be taken, in the order of the request, and say what was not.
+
+        Raises Problem 503: the log is away. Some may have been stored all the same; sent again with their ids they count once.
+        """
+        taken: list[Taken] = []
+        refused: list[Refusal] = []
+        ids: list[NewId] = []
+        for index, item in enumerate(items):
+            try:
+                one = take(bytes(item), sender)
+            except Refused as error:
+                refused.append(Refusal(index=index, id=error.id, code=error.code, pointer=error.pointer, detail=error.detail))
+                continue
+            taken.append(one)
+            if one.is_new:
+                ids.append(NewId(index=index, id=one.id))
+        if taken:
+            await self._append([entry for one in taken for entry in one.entries])
+        self._count(sender, len(taken), refused)
+        return Outcome(accepted=len(taken), refused=refused, ids=ids)
+
+    async def _append(self, entries: list[Entry]) -> None:
+        with self._room_for(sum(len(entry.value) for entry in entries)):
+            began = time.monotonic()
+            try:
+                await self._journal.append(topics.EVENTS, entries)
+            except LogUnavailable as error:
+                _log.warning("ingest.log_unavailable", entries=len(entries), error=str(error))
+                detail = "the log is away, so nothing can be promised: send it again, with the same ids"
+                raise Problem(503, "log_unavailable", detail, headers={"Retry-After": "5"}) from error
+            self.metrics.append_seconds.observe(time.monotonic() - began)
+
+    @contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        if self._waiting + size > MOST_BYTES_WAITING:
+            raise Problem(503, "overloaded", "too much is waiting for the log: send it again later", headers={"Retry-After": "1"})
+        self._waiting += size
+        try:
+            yield
+        finally:
+            self._waiting -= size
+
+    def _count(self, sender: Sender, accepted: int, refused: list[Refusal]) -> None:
+        source = sender.key.source
+        self.metrics.accepted.labels(source).inc(accepted)
+        for refusal in refused:
+            self.metrics.refused.labels(source, refusal.code).inc()
+        if refused:
+            first = refused[0]
+            _log.info(
+                "ingest.refused",
+                key=sender.key.key_id,
+                source=source,
+                accepted=accepted,
+                refused=len(refused),
+                first={"index": first.index, "id": first.id, "code": first.code, "pointer": first.pointer},
+            )
