@@ -33,7 +33,25 @@ MAX_LOOP = 10_000
 MAX_LOCALS = 65_536
 MAX_SECONDS = 0.2
 
-_TAGS = frozenset("content output illegal if unless case for break continue capture cycle assign comment doc #".split())
+_TAGS = frozenset(
+    [
+        "content",
+        "output",
+        "illegal",
+        "if",
+        "unless",
+        "case",
+        "for",
+        "break",
+        "continue",
+        "capture",
+        "cycle",
+        "assign",
+        "comment",
+        "doc",
+        "#",
+    ]
+)
 
 
 class TemplateFailed(Exception):

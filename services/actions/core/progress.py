@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from services.actions.core.steps import Choice, Email, Message, Task, Wait, Webhook
 from shared.instants import Instant
+from shared.matchers import compile_matchers
 
 Context = Mapping[str, Any]
 Steps = list[Task | Message | Email | Webhook | Wait | Choice]
@@ -47,12 +48,23 @@ def step_at(steps: Steps, path: str) -> Task | Message | Email | Webhook | Wait:
     return step
 
 
+def waited_for_the_end(steps: Steps, path: str) -> bool:
+    """Whether the step at `path` is, or comes after, a wait that goes on when its run has resolved."""
+    parts = path.split(".")
+    while parts:
+        before = _list_at(steps, parts[:-1])[: int(parts[-1]) + 1]
+        if any(isinstance(step, Wait) and step.until == "resolved" and step.then == "continue" for step in before):
+            return True
+        parts = parts[:-2]
+    return False
+
+
 def _first(steps: Steps, index: int, prefix: str, context: Context, at: Instant) -> Reached | None:
     for position in range(index, len(steps)):
         step, path = steps[position], f"{prefix}{position}"
         if not isinstance(step, Choice):
             return Reached(path, step)
-        branch = "then" if step.if_.verdict(context, at) is True else "else"
+        branch = "then" if compile_matchers(step.if_).verdict(context, at) is True else "else"
         found = _first(_branch(step, branch), 0, f"{path}.{branch}.", context, at)
         if found is not None:
             return found

@@ -120,7 +120,14 @@ Delivered = Task | Message | Email | Webhook
 KINDS: dict[str, type[Task | Message | Email | Webhook | Wait]] = {
     model.kind: model for model in (Task, Message, Email, Webhook, Wait)
 }
-_BY_KIND = {kind: TypeAdapter(dict[str, model]) for kind, model in KINDS.items()}
+# As mappings of one key, so that the key is part of an error's place.
+_BY_KIND: dict[str, TypeAdapter[Any]] = {
+    "task": TypeAdapter(dict[str, Task]),
+    "message": TypeAdapter(dict[str, Message]),
+    "email": TypeAdapter(dict[str, Email]),
+    "webhook": TypeAdapter(dict[str, Webhook]),
+    "wait": TypeAdapter(dict[str, Wait]),
+}
 
 
 def _parse_step(value: object) -> "Task | Message | Email | Webhook | Wait | Choice":
@@ -138,7 +145,8 @@ def _parse_step(value: object) -> "Task | Message | Email | Webhook | Wait | Cho
     if len(value) != 1:
         raise PydanticCustomError("step_kinds", "a step says one thing; found {found}", {"found": ", ".join(value) or "nothing"})
     kind = next(iter(value))
-    return _BY_KIND[kind].validate_python(value)[kind]
+    parsed: Task | Message | Email | Webhook | Wait = _BY_KIND[kind].validate_python(value)[kind]
+    return parsed
 
 
 def _unknown(key: str) -> PydanticCustomError:

@@ -1,0 +1,128 @@
+"""What a connector is: one module of this folder, whose name is its `kind` in YAML.
+
+    Settings    a pydantic model of the destination's entry in successplays.yaml; secrets are references
+    ACCEPTS     which kinds of steps it can carry out
+    send        carries one out, and says what it came to
+
+A connector raises nothing of its own: `Unreachable` and `AddressRefused` (services.actions.outbound), `SecretMissing` and
+`TemplateFailed` are judged by the caller, the same for all.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from services.actions.addresses import literal_refusal
+from services.actions.core.outcomes import Outcome
+from services.actions.outbound import Http
+from services.actions.rendering import Rendered
+from services.actions.secrets import PATTERN
+from shared.instants import Instant
+from shared.records import RunOpened
+
+
+class DestinationSettings(BaseModel):
+    """What every destination may say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    kind: str
+    # How many deliveries may be on their way to it at once.
+    concurrency: int = Field(default=8, ge=1, le=100)
+
+    def problems(self) -> list[tuple[tuple[str, ...], str]]:
+        """What is wrong although each field by itself is right, as (place, message)."""
+        return []
+
+
+class HttpSettings(DestinationSettings):
+    """What every destination that is reached by HTTP may say."""
+
+    # allowed: it may be on this machine or in the private network, and need not be https.
+    private_network: Literal["allowed", "refused"] = "refused"
+
+    @property
+    def private(self) -> bool:
+        """Whether addresses that are not public may be dialled."""
+        return self.private_network == "allowed"
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL begins with https:// and names a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL holds no user or password: use a secret")
+    if parts.port == 0:
+        raise ValueError("a port is from 1 to 65535")
+    return text
+
+
+HttpUrl = Annotated[str, AfterValidator(_url)]
+
+
+def url_refusal(url: str, *, private: bool) -> str | None:
+    """Why a destination may not be at this URL, as far as the URL itself tells; None when it may."""
+    parts = urlsplit(url)
+    if private:
+        return None
+    if parts.scheme != "https":
+        return "it must begin with https://, unless the destination says private_network: allowed"
+    why = literal_refusal(parts.hostname or "")
+    return None if why is None else f"{why}, unless the destination says private_network: allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One try of one delivery. `delivery_id` stays the same for every try and goes out as the tool's idempotency key or marker."""
+
+    delivery_id: str
+    step: str
+    kind: str
+    attempt: int
+    # When the step's turn came; the same for every try.
+    reached_at: Instant
+    # When this try is made.
+    now: Instant
+    content: Rendered
+    run: RunOpened
+    # Reads a secret by its reference, and remembers it, so that it can be masked in whatever comes back.
+    secret: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One kind of destination."""
+
+    kind: str
+    settings: type[DestinationSettings]
+    accepts: frozenset[str]
+    send: Callable[[Outgoing, Any, Http], Awaitable[Outcome]]
+
+
+@cache
+def connectors() -> dict[str, Connector]:
+    """Every kind of destination, found by looking into this folder."""
+    folder = importlib.import_module(__package__)
+    found = {}
+    for entry in pkgutil.iter_modules(folder.__path__):
+        if entry.name != "contract":
+            module = importlib.import_module(f"{__package__}.{entry.name}")
+            found[entry.name] = Connector(entry.name, module.Settings, module.ACCEPTS, module.send)
+    return found
+
+
+def secret_references(settings: DestinationSettings) -> list[str]:
+    """The references to secrets in a destination's settings."""
+    shape = settings.model_dump()
+    texts = [text for value in shape.values() for text in (value if isinstance(value, list) else [value])]
+    return [text for text in texts if isinstance(text, str) and text.startswith(("env:", "file:"))]
+
+
+__all__ = ["PATTERN", "Connector", "DestinationSettings", "HttpSettings", "HttpUrl", "Outgoing", "connectors", "url_refusal"]

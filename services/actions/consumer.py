@@ -1,0 +1,163 @@
+"""Reads topic `runs`: a run that opened becomes its first delivery, one that resolved stops what has not gone out.
+
+One transaction per batch, with the offsets in it: a batch is taken whole or not at all, and a run that is there already is dropped.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.actions import partitions, store
+from services.actions.core.progress import step_at, waited_for_the_end
+from services.actions.core.steps import Wait, parse_steps
+from services.actions.rendering import context_of
+from services.actions.schedule import next_delivery
+from services.actions.workspace import Workspace
+from shared.clock import Clock
+from shared.log.contract import Log, LogUnavailable, Record
+from shared.records import RunOpened, RunResolved, decode_runs_record, encode
+from shared.telemetry import log_for
+from shared.topics import RUNS
+
+GROUP = "actions"
+MAX_RECORDS = 500
+POLL_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+logger = log_for("actions")
+
+
+class PartitionLost(Exception):
+    """Another worker has taken a partition; nothing of the transaction may stand."""
+
+    def __init__(self, number: int) -> None:
+        """The partition that was lost."""
+        super().__init__(f"partition {number} of {RUNS} was taken by another worker")
+        self.number = number
+
+
+class Consumer:
+    """A member of group `actions`."""
+
+    def __init__(
+        self, database: AsyncEngine, log: Log, clock: Clock, workspace: Callable[[], Workspace], wake: asyncio.Event
+    ) -> None:
+        """`workspace` gives the newest one; `wake` is set when there are new deliveries."""
+        self._database = database
+        self._log = log
+        self._clock = clock
+        self._workspace = workspace
+        self._wake = wake
+        self._epochs: dict[int, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. When the log or the database is away it begins again at the stored offsets."""
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                async with self._log.subscribe(RUNS, GROUP, self._assigned, self._revoked) as subscription:
+                    while not stop.is_set():
+                        batch = await subscription.poll(MAX_RECORDS, POLL_SECONDS)
+                        if batch:
+                            await self.take(batch)
+                        pause = FIRST_PAUSE
+            except (LogUnavailable, SQLAlchemyError, OSError) as error:
+                logger.warning("runs not read", error=type(error).__name__, again_in=pause)
+                await _rest(stop, pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def take(self, batch: dict[int, list[Record]]) -> None:
+        """Take a batch; partitions that turn out to be another worker's are left out."""
+        while batch := {number: records for number, records in batch.items() if number in self._epochs and records}:
+            try:
+                async with self._database.begin() as connection:
+                    await self._take(connection, batch)
+            except PartitionLost as lost:
+                self._epochs.pop(lost.number, None)
+                logger.warning("partition lost", topic=RUNS, partition=lost.number)
+                continue
+            self._wake.set()
+            return
+
+    async def _take(self, connection: AsyncConnection, batch: dict[int, list[Record]]) -> None:
+        now = self._clock()
+        for number in sorted(batch):
+            last = batch[number][-1]
+            if not await partitions.advance(connection, number, self._epochs[number], last.offset + 1, last.at):
+                raise PartitionLost(number)
+        records = [record for number in sorted(batch) for record in batch[number]]
+        resolved = await self._keep_opened(connection, records, now)
+        for record in resolved:
+            await end_run(connection, record, now)
+
+    async def _keep_opened(self, connection: AsyncConnection, records: Sequence[Record], now: int) -> list[RunResolved]:
+        """Keep the runs that opened, in one go; the others of the batch are given back."""
+        contexts: list[dict[str, Any]] = []
+        deliveries: list[dict[str, Any]] = []
+        resolved: list[RunResolved] = []
+        people = self._workspace().people
+        for record in records:
+            try:
+                read = decode_runs_record(record.value)
+                if isinstance(read, RunResolved):
+                    resolved.append(read)
+                elif read.arm == "run":
+                    first = next_delivery(read, parse_steps(read.steps), None, context_of(read, people), read.opened_at)
+                    contexts.append({"run_id": read.run_id, "record": encode(read)})
+                    deliveries += [] if first is None else [first]
+                    logger.info("run taken", run=read.run_id, play=read.play, account=read.account_id)
+            except (msgspec.DecodeError, ValidationError) as error:
+                origin = f"{RUNS}/{record.partition}/{record.offset}"
+                await store.bury_record(connection, origin, f"{type(error).__name__}: {error}", record.value, now)
+                logger.error("record buried", origin=origin)
+        await store.keep_runs(connection, contexts, deliveries)
+        return resolved
+
+    async def _assigned(self, numbers: frozenset[int]) -> dict[int, int]:
+        offsets = {}
+        for number in sorted(numbers):
+            async with self._database.begin() as connection:
+                taken = await partitions.take(connection, number)
+            self._epochs[number] = taken.epoch
+            offsets[number] = taken.next_offset
+        return offsets
+
+    async def _revoked(self, numbers: frozenset[int]) -> None:
+        for number in numbers:
+            self._epochs.pop(number, None)
+
+
+async def end_run(connection: AsyncConnection, resolved: RunResolved, now: int) -> None:
+    """Stop what has not gone out, let go what waited for this, and close the inbox's tasks when the condition cleared."""
+    value = await store.end_run(connection, resolved.run_id, resolved.resolved_at, resolved.reason)
+    if value is None:
+        return
+    run = msgspec.json.decode(value, type=RunOpened)
+    steps = parse_steps(run.steps)
+    for delivery_id, path in await store.pending_steps(connection, resolved.run_id):
+        step = step_at(steps, path)
+        if isinstance(step, Wait) and step.until == "resolved":
+            await store.make_due(connection, delivery_id, now)
+        elif not goes_on(resolved.reason) or not waited_for_the_end(steps, path):
+            await store.stop_delivery(connection, delivery_id, f"the run resolved: {resolved.reason}", now)
+    if resolved.reason == "cleared" and run.on_resolve == "close_tasks":
+        await store.close_inbox_tasks(connection, resolved.run_id, resolved.reason, now)
+    logger.info("run ended", run=resolved.run_id, reason=resolved.reason)
+
+
+def goes_on(reason: str) -> bool:
+    """Whether a run that ended for this reason may still do what its play planned for afterwards."""
+    return reason in ("cleared", "resolved")
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,207 @@
+"""Leases the deliveries that are due, and carries them out, several at a time.
+
+A delivery belongs to whoever holds its lease. A worker that dies loses its leases after a minute, and the deliveries go out again with
+the same ids; one that was only slow finds, when it wants to finish, that its lease is gone, and writes nothing.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.actions import store
+from services.actions.carry import carry_out
+from services.actions.core import breaker
+from services.actions.core.breaker import Breaker
+from services.actions.core.outcomes import Hold
+from services.actions.ending import StaleLease, end_try, end_wait
+from services.actions.outbound import DEADLINE_SECONDS, Http
+from services.actions.store import Leased
+from services.actions.workspace import Workspace, read_workspace
+from shared.clock import Clock
+from shared.db.database import reading
+from shared.instants import SECOND, Instant, Microseconds
+from shared.telemetry import log_for
+
+logger = log_for("actions")
+
+WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a worker takes on, and how patient it is. Seconds, except the lease."""
+
+    in_flight: int = 32
+    deadline: float = DEADLINE_SECONDS
+    # Longer than a try may take, so that only a lost worker loses its lease.
+    lease: Microseconds = 60 * SECOND
+    poll: float = 0.5
+    sweep: float = 1.0
+    longest_pause: float = 5.0
+
+
+class Worker:
+    """One worker; any number of them, in any number of processes, share the deliveries."""
+
+    def __init__(
+        self,
+        name: str,
+        database: AsyncEngine,
+        clock: Clock,
+        jitter: Callable[[], float],
+        http: Http,
+        wake: asyncio.Event,
+        limits: Limits = Limits(),
+    ) -> None:
+        """`jitter` gives numbers from -1 to 1; `wake` is set by whoever adds deliveries in this process."""
+        self.workspace = Workspace()
+        self._name = name
+        self._database = database
+        self._clock = clock
+        self._jitter = jitter
+        self._http = http
+        self._wake = wake
+        self._limits = limits
+        self._breakers: dict[str, Breaker] = {}
+        self._under_way: dict[asyncio.Task[None], str | None] = {}
+        self._swept_at: Instant = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; then what is under way is finished, nothing new begun."""
+        pause = self._limits.poll
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                try:
+                    await self.sweep()
+                    begun = await self.begin_due()
+                    pause = self._limits.poll
+                except (SQLAlchemyError, OSError) as error:
+                    logger.warning("database away", error=type(error).__name__, again_in=pause)
+                    begun, pause = 0, min(pause * 2, self._limits.longest_pause)
+                if not begun:
+                    await self._rest(stopped, pause)
+        finally:
+            stopped.cancel()
+            await self.settle()
+
+    async def sweep(self) -> None:
+        """Once a second: read the workspace, free what lost its worker, let go what was held or waited for tasks."""
+        now = self._clock()
+        since = self._swept_at
+        if now - since < self._limits.sweep * SECOND:
+            return
+        self.workspace = await read_workspace(self._database, self.workspace)
+        async with reading(self._database) as connection:
+            lost = await store.expired(connection, now)
+            held = await store.held_destinations(connection)
+            # What was committed while the last sweep looked away is seen by looking back a little further.
+            waits = await store.waits_behind_closed_tasks(connection, since - 60 * SECOND)
+        free = [name for name in held if not isinstance(self.workspace.usable(name), Hold)]
+        if lost or free or waits:
+            async with self._database.begin() as connection:
+                rescued = await store.rescue(connection, now) if lost else 0
+                released = sum([await store.release(connection, name, now) for name in free])
+                for delivery_id in waits:
+                    await store.make_due(connection, delivery_id, now)
+            logger.info("swept", rescued=rescued, released=released, waits=len(waits))
+        self._swept_at = now
+
+    async def begin_due(self) -> int:
+        """Lease deliveries that are due, as many as there is room for, and begin to carry them out; how many."""
+        now = self._clock()
+        room = self._limits.in_flight - len(self._under_way)
+        if room <= 0:
+            return 0
+        busy = Counter(self._under_way.values())
+        async with reading(self._database) as connection:
+            due = await store.find_due(connection, now, self._full(busy, now), room * 4)
+        chosen = self._chosen(due, busy, room, now)
+        if not chosen:
+            return 0
+        async with self._database.begin() as connection:
+            taken = await store.lease(connection, chosen, self._name, now, now + self._limits.lease)
+        for leased in taken:
+            task = asyncio.create_task(self._carry(leased))
+            self._under_way[task] = leased.destination
+            task.add_done_callback(self._done)
+        return len(taken)
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(list(self._under_way))
+
+    def _full(self, busy: Counter[str | None], now: Instant) -> list[str]:
+        """The destinations that take nothing more at this moment."""
+        known = {name for name in (*busy, *self._breakers) if name is not None}
+        return sorted(name for name in known if self._room(name, now) <= busy[name])
+
+    def _room(self, name: str, now: Instant) -> int:
+        found = self.workspace.destinations.get(name)
+        limit = 8 if found is None or isinstance(found, str) else found.settings.concurrency
+        return breaker.room(self._breakers.get(name, Breaker()), limit, now)
+
+    def _chosen(self, due: list[tuple[str, str | None]], busy: Counter[str | None], room: int, now: Instant) -> list[str]:
+        """Of the deliveries due, those for which their destinations have room."""
+        chosen: list[str] = []
+        taken = Counter(busy)
+        for delivery_id, destination in due:
+            if len(chosen) >= room:
+                break
+            if destination is None or taken[destination] < self._room(destination, now):
+                chosen.append(delivery_id)
+                taken[destination] += 1
+        return chosen
+
+    async def _carry(self, leased: Leased) -> None:
+        started_at = self._clock()
+        if leased.kind == WAIT:
+            await self._persist(leased, lambda: end_wait(self._database, leased, self.workspace.people, self._clock()))
+            return
+        carried = await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
+        jitter = self._jitter()
+
+        async def end() -> None:
+            people = self.workspace.people
+            outcome = await end_try(self._database, leased, carried, people, started_at, self._clock(), jitter)
+            name = leased.destination or ""
+            self._breakers[name] = breaker.after(self._breakers.get(name, Breaker()), outcome, self._clock())
+
+        await self._persist(leased, end)
+
+    async def _persist(self, leased: Leased, end: Callable[[], Awaitable[None]]) -> None:
+        """Write the end down, again and again while the database is away, until the lease has run out."""
+        until = self._clock() + self._limits.lease
+        pause = self._limits.poll
+        while True:
+            try:
+                await end()
+            except StaleLease:
+                logger.warning("lease lost", delivery=leased.delivery_id, attempt=leased.attempt)
+            except (SQLAlchemyError, OSError) as error:
+                if self._clock() < until:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, self._limits.longest_pause)
+                    continue
+                logger.error("end not written", delivery=leased.delivery_id, error=type(error).__name__)
+            return
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("delivery not carried out", error=repr(error), exc_info=error)
+        # Its place is free, and its run's next step may be due.
+        self._wake.set()
+
+    async def _rest(self, stopped: "asyncio.Task[bool]", seconds: float) -> None:
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({woken, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
