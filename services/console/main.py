@@ -1,0 +1,109 @@
+"""The console as a process of its own: the API, and the health of what it stands on."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.console.app import create_app
+from services.console.checked import Check
+from services.console.first_keys import keep_key
+from services.console.outbox import Publisher
+from services.console.parts import Parts
+from shared.clock import Clock, wall_clock
+from shared.db.database import open_database, reading, require_current_schema
+from shared.key_ring import open_key_ring
+from shared.keys import read_secret
+from shared.log import open_log
+from shared.log.contract import Log
+from shared.settings import Settings
+from shared.telemetry import health_app
+
+HEALTH_PATHS = ("/livez", "/readyz", "/metrics")
+
+
+def put_together(settings: Settings, database: AsyncEngine, log: Log, check: Check, clock: Clock) -> Parts:
+    """The console's parts, on a database and a log that are open."""
+    return Parts(
+        database=database,
+        log=log,
+        check=check,
+        clock=clock,
+        keys=open_key_ring(settings, database),
+        secret=read_secret(settings),
+        publisher=Publisher(database, log),
+    )
+
+
+async def serve(settings: Settings, check: Check, admin_key: Path) -> None:
+    """Serve until SIGTERM or SIGINT. The first key is kept in the file `admin_key`.
+
+    Raises:
+        SchemaOutOfDate, LogUnavailable, LogMisconfigured: it cannot begin; the message says why.
+    """
+    stop = asyncio.Event()
+    async with _opened(settings) as (database, log):
+        parts = put_together(settings, database, log, check, wall_clock)
+        await keep_key(database, parts.secret, admin_key, "admin", wall_clock)
+        app = _with_health(create_app(parts), health_app(lambda: ready(database, log), CollectorRegistry()))
+        config = uvicorn.Config(app, settings.host, settings.port, lifespan="off", log_config=None, access_log=False)
+        server = _Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.end)
+        publishing = asyncio.create_task(parts.publisher.run(stop))
+        try:
+            await server.serve()
+        finally:
+            stop.set()
+            await publishing
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the loop: uvicorn would raise them again when it ends."""
+        yield
+
+    def end(self) -> None:
+        """Finish what is being answered, then end."""
+        self.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[AsyncEngine, Log]]:
+    database = await open_database(settings)
+    try:
+        await require_current_schema(database)
+        log = await open_log(settings, wall_clock)
+        try:
+            yield database, log
+        finally:
+            await log.close()
+    finally:
+        await database.dispose()
+
+
+async def ready(database: AsyncEngine, log: Log) -> dict[str, bool]:
+    """Whether the database and the log answer now."""
+    try:
+        async with reading(database) as connection:
+            await connection.execute(text("SELECT 1"))
+        answers = True
+    except (DBAPIError, OSError, TimeoutError):
+        answers = False
+    return {"database": answers, "log": await log.ready()}
+
+
+def _with_health(api: ASGIApp, health: ASGIApp) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (health if scope.get("path") in HEALTH_PATHS else api)(scope, receive, send)
+
+    return app

@@ -1,0 +1,93 @@
+"""`/api/v1/deliveries`: each step on its way to a tool, its attempts, and another try."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.console.access import Admin, Reader
+from services.console.paging import AnyRow, Page
+from services.console.parts import Given
+from services.console.refusals import CONFLICT, NOT_FOUND, Refused, missing
+from services.console.shown import Moment, Shown
+from services.console.store import deliveries as store
+from shared.db.database import reading
+
+_logger = structlog.get_logger()
+
+router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+
+
+class Delivery(Shown):
+    """One step of one run on its way to one destination. `attempt` counts the tries; `reason` says why it is where it is."""
+
+    delivery_id: str
+    run_id: str
+    step: str
+    kind: str
+    destination: str | None
+    play: str
+    account_id: str
+    state: str
+    due_at: Moment
+    attempt: int
+    external_id: str | None
+    reason: str | None
+    created_at: Moment
+    finished_at: Moment | None
+
+
+class Attempt(Shown):
+    """One try: its outcome, and as much of the answer as was kept, secrets masked."""
+
+    attempt: int
+    started_at: Moment
+    finished_at: Moment
+    outcome: str
+    status: int | None
+    reason: str | None
+    response: str | None
+
+
+class DeliveryInFull(Delivery):
+    """A delivery with every try."""
+
+    attempts: list[Attempt]
+
+
+@router.get("")
+async def list_deliveries(parts: Given, _: Reader, asked: Annotated[store.DeliveriesAsked, Query()]) -> Page[Delivery]:
+    """Deliveries, the newest first."""
+    async with reading(parts.database) as connection:
+        rows, following = await store.list_deliveries(connection, asked)
+    return Page(items=[Delivery.of(row) for row in rows], next=following)
+
+
+@router.get("/{delivery_id}", responses=NOT_FOUND)
+async def show_delivery(delivery_id: str, parts: Given, _: Reader) -> DeliveryInFull:
+    """One delivery with every try."""
+    async with reading(parts.database) as connection:
+        row = await _found(connection, delivery_id)
+        attempts = [Attempt.of(attempt) for attempt in await store.attempts_of(connection, delivery_id)]
+    return DeliveryInFull.of(row, attempts=attempts)
+
+
+@router.post("/{delivery_id}/retry", responses={**NOT_FOUND, **CONFLICT})
+async def retry_delivery(delivery_id: str, parts: Given, caller: Admin) -> Delivery:
+    """Try a delivery again that was given up (`dead`) or held."""
+    async with parts.database.begin() as connection:
+        row = await _found(connection, delivery_id)
+        if not await store.retry(connection, delivery_id, parts.clock()):
+            raise Refused(
+                409, "delivery_not_given_up", f"delivery {delivery_id} is {row.state}; only dead or held ones are retried"
+            )
+        _logger.info("delivery.retried", delivery_id=delivery_id, by=caller.name)
+        return Delivery.of(await _found(connection, delivery_id))
+
+
+async def _found(connection: AsyncConnection, delivery_id: str) -> AnyRow:
+    row = await store.one_delivery(connection, delivery_id)
+    if row is None:
+        raise missing("delivery", delivery_id)
+    return row

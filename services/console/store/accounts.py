@@ -1,0 +1,69 @@
+"""Accounts, what happened to them, and the events that have no account yet."""
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.console.paging import AnyRow, Rows
+from shared.db.tables import account, account_user, decision, event, run, subject, task, unassigned
+from shared.instants import Instant
+
+
+async def list_accounts(connection: AsyncConnection, after: str | None, limit: int) -> Rows:
+    """Accounts by name, and one more than asked for if there is one."""
+    asked = select(account).order_by(account.c.account_id).limit(limit + 1)
+    if after is not None:
+        asked = asked.where(account.c.account_id > after)
+    return (await connection.execute(asked)).all()
+
+
+async def one_account(connection: AsyncConnection, account_id: str) -> AnyRow | None:
+    """An account by its id."""
+    return (await connection.execute(select(account).where(account.c.account_id == account_id))).first()
+
+
+async def counts_of(connection: AsyncConnection, account_id: str) -> dict[str, int]:
+    """How many users are known, runs and tasks are open."""
+    asked = {
+        "users": select(func.count()).select_from(account_user).where(account_user.c.account_id == account_id),
+        "open_runs": select(func.count()).select_from(run).where(run.c.account_id == account_id, run.c.resolved_at.is_(None)),
+        "open_tasks": select(func.count()).select_from(task).where(task.c.account_id == account_id, task.c.state == "open"),
+    }
+    return {name: int((await connection.execute(query)).scalar_one()) for name, query in asked.items()}
+
+
+async def subjects_of(connection: AsyncConnection, account_id: str, limit: int) -> Rows:
+    """What plays are evaluated for in this account, without the engine's documents; the next deadline first."""
+    columns = (subject.c.kind, subject.c.value, subject.c.next_deadline)
+    asked = select(*columns).where(subject.c.account_id == account_id)
+    asked = asked.order_by(subject.c.next_deadline.is_(None), subject.c.next_deadline, subject.c.kind, subject.c.value)
+    return (await connection.execute(asked.limit(limit))).all()
+
+
+async def events_until(connection: AsyncConnection, account_id: str, at: Instant | None, limit: int) -> Rows:
+    """Events received at `at` or before, the newest first."""
+    asked = select(event).where(event.c.account_id == account_id)
+    if at is not None:
+        asked = asked.where(event.c.received_at <= at)
+    return (await connection.execute(asked.order_by(event.c.received_at.desc(), event.c.position.desc()).limit(limit))).all()
+
+
+async def runs_until(connection: AsyncConnection, account_id: str, at: Instant | None, limit: int) -> Rows:
+    """Runs opened at `at` or before, the newest first."""
+    asked = select(run).where(run.c.account_id == account_id)
+    if at is not None:
+        asked = asked.where(run.c.opened_at <= at)
+    return (await connection.execute(asked.order_by(run.c.opened_at.desc(), run.c.run_id.desc()).limit(limit))).all()
+
+
+async def decisions_until(connection: AsyncConnection, account_id: str, at: Instant | None, limit: int) -> Rows:
+    """Decisions taken at `at` or before, the newest first."""
+    asked = select(decision).where(decision.c.account_id == account_id)
+    if at is not None:
+        asked = asked.where(decision.c.at <= at)
+    return (await connection.execute(asked.order_by(decision.c.at.desc(), decision.c.decision_id.desc()).limit(limit))).all()
+
+
+async def count_unassigned(connection: AsyncConnection) -> Rows:
+    """Events without an account, by name: how many, and since when."""
+    columns = (unassigned.c.name, func.count().label("events"), func.min(unassigned.c.received_at).label("oldest"))
+    return (await connection.execute(select(*columns).group_by(unassigned.c.name).order_by(unassigned.c.name))).all()
