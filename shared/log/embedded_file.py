@@ -13,6 +13,9 @@ from typing import NamedTuple, TextIO
 from shared.instants import Instant
 from shared.log.contract import LogInUse, Record
 
+# How long somebody else who writes to the file (a backup, a person) may hold it up; seconds.
+LOCKED_TIMEOUT = 4.0
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS topic (
     name TEXT PRIMARY KEY,
@@ -140,7 +143,7 @@ def _lock(path: Path) -> TextIO:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=LOCKED_TIMEOUT, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection

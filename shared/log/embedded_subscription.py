@@ -84,7 +84,7 @@ class EmbeddedSubscription:
             self._group.leave(self)
 
     async def _take(self, max_records: int) -> dict[int, list[Record]]:
-        if not self.holding.settled:
+        if not self.holding.settled():
             self._next = await self.holding.settle(self._ends_of) or {}
         ends = self._ends()
         behind = [partition for partition, offset in self._next.items() if offset < ends[partition]]
@@ -98,7 +98,7 @@ class EmbeddedSubscription:
             left -= len(records)
             if left <= 0:
                 break
-        if not self.holding.settled:
+        if not self.holding.settled():
             # Dealt anew while reading: what was read is not ours any more.
             return {}
         for partition, records in found.items():

@@ -34,7 +34,6 @@ class Holding:
         self._given = None
         self._generation += 1
 
-    @property
     def settled(self) -> bool:
         """Whether the caller has heard of the latest rebalance, and it is over."""
         return self._settled == self._generation
@@ -42,7 +41,7 @@ class Holding:
     @property
     def partitions(self) -> frozenset[int]:
         """What may be read now."""
-        return self._held if self.settled else frozenset()
+        return self._held if self.settled() else frozenset()
 
     async def settle(self, end_offsets: EndOffsets) -> dict[int, int] | None:
         """Await the callbacks; the offsets to read from, or None while the group is rebalancing.

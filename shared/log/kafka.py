@@ -32,7 +32,7 @@ class KafkaLog:
         self._names = tuple(names)
         self._partitions: dict[str, int] = {}
         self._producer = Producer(self._connection)
-        # In an outage aiokafka writes dozens of lines a second; what matters of them is raised as LogUnavailable, with the reason.
+        # In an outage aiokafka writes dozens of lines a second. What matters of them is raised as LogUnavailable.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
     async def create_topics(self) -> None:
@@ -48,6 +48,8 @@ class KafkaLog:
     async def append(self, topic: str, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         """Append durably: every in-sync replica has the entries when it returns."""
         placed = place(topic, entries, self._count(topic))
+        if not placed:
+            return []
         return await self._producer.append(self._prefix + topic, placed, self.replay)
 
     def subscribe(self, topic: str, group: str, assigned: Assigned, revoked: Revoked) -> KafkaSubscription:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 
 from shared.instants import Instant
 from shared.log.contract import LogUnavailable, Record
@@ -66,11 +66,14 @@ class KafkaSubscription:
     async def poll(self, max_records: int, wait: float) -> dict[int, list[Record]]:
         """Records by partition; empty after about `wait` seconds without any."""
         consumer = await self._joined()
-        if not self._holding.settled:
+        if not self._holding.settled():
             await self._settle(consumer)
-        if not self._holding.settled:
+        if not self._holding.settled():
             return await self._wait_for_the_group(wait)
         messages = await self._fetch(consumer, max_records, wait)
+        if not self._holding.settled():
+            # Dealt anew while waiting: this may be of a partition that nobody has sought yet.
+            return {}
         if not messages:
             await self._watch()
             return {}
@@ -91,7 +94,7 @@ class KafkaSubscription:
             enable_auto_commit=False,
             auto_offset_reset="none",
             session_timeout_ms=int(self._session_timeout * 1000),
-            heartbeat_interval_ms=int(min(3.0, self._session_timeout / 6) * 1000),
+            heartbeat_interval_ms=int(min(1.0, self._session_timeout / 6) * 1000),
             rebalance_timeout_ms=int(min(30.0, self._session_timeout) * 1000),
             max_partition_fetch_bytes=4 << 20,
             retry_backoff_ms=100,
@@ -144,6 +147,9 @@ class KafkaSubscription:
                 )
         except TimeoutError:
             return {}
+        except NoOffsetForPartitionError:
+            # Dealt anew while waiting, and nobody has sought yet.
+            return {}
         except KafkaError as error:
             # Nothing of this consumer can be relied on: a fatal error would be raised at every call, without a pause.
             await self._leave()
@@ -153,7 +159,7 @@ class KafkaSubscription:
     async def _watch(self) -> None:
         """Ask for a sign of life when nothing has come for a while."""
         now = time.monotonic()
-        if now - self._asked < QUIET or not self._holding.settled:
+        if now - self._asked < QUIET or not self._holding.settled():
             return
         self._asked = now
         try:
@@ -236,10 +242,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 
 def _time_of(message: Any) -> Instant:
-    """The time that the log gave the record, or in a replay the writer; 0 where the writer gave none."""
-    if message.timestamp_type != _CREATE_TIME:
-        return int(message.timestamp) * 1000
-    for name, value in message.headers:
-        if name == AT_HEADER:
-            return int(value)
-    return 0
+    """The time that the log gave the record, or in a replay the writer: to the microsecond if it is in a header."""
+    if message.timestamp_type == _CREATE_TIME:
+        for name, value in message.headers:
+            if name == AT_HEADER:
+                return int(value)
+    return int(message.timestamp) * 1000

@@ -1,5 +1,6 @@
 """Kafka's topics as this log needs them: a fixed number of partitions, kept for ever, and whose clock their times are from."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.log.contract import LogMisconfigured
 
+# What one broker decides the others hear a little later; seconds between two looks. The caller bounds the whole.
+PROPAGATION = 0.05
 TIMESTAMP_TYPE = "message.timestamp.type"
 
 
@@ -41,7 +44,7 @@ async def make_topics(connection: Mapping[str, Any], names: Sequence[str], form:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise error(f"topic {name}: {message}")
-        for topic in await admin.describe_topics(list(names)):
+        for topic in await _described(admin, names):
             _check_partitions(topic["topic"], len(topic["partitions"]), form)
         for name, timestamp_type in (await _timestamp_types(admin, names)).items():
             _check_timestamp_type(name, timestamp_type, form)
@@ -55,6 +58,8 @@ async def end_replay(connection: Mapping[str, Any], names: Sequence[str], form: 
             for code, message, _, name in answer.resources:
                 if code:
                     raise for_code(code)(f"topic {name}: {message}")
+        while set((await _timestamp_types(admin, names)).values()) != {form.timestamp_type}:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(PROPAGATION)
 
 
 class _Admin:
@@ -73,6 +78,19 @@ class _Admin:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+
+
+async def _described(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The topics, once the broker that is asked has heard of all of them."""
+    while True:
+        topics: list[dict[str, Any]] = await admin.describe_topics(list(names))
+        errors = {for_code(topic["error_code"]) for topic in topics if topic["error_code"]}
+        if not errors:
+            return topics
+        for error in errors:
+            if not error.retriable:
+                raise error(f"topics {', '.join(names)}")
+        await asyncio.sleep(PROPAGATION)
 
 
 async def _timestamp_types(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, str]:
@@ -98,5 +116,5 @@ def _check_timestamp_type(name: str, there: str, form: Form) -> None:
     if there != form.timestamp_type:
         raise LogMisconfigured(
             f"topic {name} has {TIMESTAMP_TYPE}={there}, and {form.timestamp_type} is needed"
-            f" {'for a replay (SUCCESSPLAYS_REPLAY)' if form.replay else 'when live'}"
+            f" {'for a replay' if form.replay else 'when live'} (SUCCESSPLAYS_REPLAY)"
         )

@@ -1,0 +1,1 @@
+"""The log: what both promise, and what each does by itself."""
