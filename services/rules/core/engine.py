@@ -7,38 +7,297 @@ Live, after a crash, in a test and in a backtest this is the code that decides. 
     engine.take(account, event, effects)          an event, at event.received_at
     engine.pass_time(account, until, effects)     every deadline of the loaded subjects that is earlier than `until`
 
-An event that creates its account is taken with a new `Account(event.account_id, event.received_at, {})`.
+An event that creates its account is taken with a new `Account(event.account_id, event.received_at, {})`. Between subjects order does not
+matter: each is a function of its own events, its account's traits and time.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from services.rules.core.compiled import CompiledPlay
 from services.rules.core.effects import Effects
-from services.rules.core.state import Account, SubjectKey
+from services.rules.core.fields import EventFilter
+from services.rules.core.judge import Judgement
+from services.rules.core.routes import Interest, Route, value_of
+from services.rules.core.state import Account, Document, PlayState, SubjectKey
 from shared.instants import Instant
-from shared.records import Applied, Event
+from shared.matchers import moment_of
+from shared.records import Applied, Event, JsonObject
+
+_UTC = ZoneInfo("UTC")
+ACCOUNT = "account"
 
 
-class Touch:
+class Touch(NamedTuple):
     """The subjects that an event concerns: those in `keys`, or with `all` every one that the account has."""
 
-    __slots__ = ("all", "keys")
-
-    def __init__(self, keys: tuple[SubjectKey, ...], all: bool) -> None:
-        self.keys = keys
-        self.all = all
+    keys: tuple[SubjectKey, ...]
+    all: bool
 
 
 class Engine:
-    """Compiled plays. It holds no state of any account and may be used for any number of them."""
+    """Compiled plays. It holds no state of any account and may be used for any number of them.
+
+    Raises pydantic.ValidationError when made from a document that is no play.
+    """
 
     def __init__(self, applied: Applied, paused: frozenset[str] = frozenset()) -> None:
         self.applied = applied
         self.paused = paused
+        self.plays = [CompiledPlay(play) for play in applied.plays if play.document.get("mode") != "draft"]
+        self._of_kind: dict[str, list[CompiledPlay]] = {ACCOUNT: []}
+        for play in self.plays:
+            self._of_kind.setdefault(play.kind, []).append(play)
+        self._routes: dict[str, list[Route]] = {}
+        self._heard_since: dict[tuple[str, ...], Instant] = {}
+        others = [play for play in self.plays if play.kind != ACCOUNT]
+        self._traits_of_others = frozenset(trait for play in others for trait in play.account_traits)
+
+    # ------------------------------------------------------------------ what the shell calls
 
     def touches(self, event: Event) -> Touch:
         """Which subjects must be loaded (where they exist) before `take`."""
-        return Touch((SubjectKey("account", event.account_id or ""),), all=False)
+        keys = [SubjectKey(kind, value) for kind in self._of_kind if (value := value_of(kind, event)) is not None]
+        everyone = event.traits is not None and not self._traits_of_others.isdisjoint((*event.traits, "started_at"))
+        return Touch(tuple(keys), everyone and len(self._of_kind) > 1)
 
-    def take(self, account: Account, event: Event, effects: Effects) -> None:
-        """Take one event at `event.received_at`; the deadlines of the touched subjects before it are taken first."""
+    def take(self, account: Account, event: Event, effects: Effects, at: Instant | None = None) -> None:
+        """Take one event at `at` (by default its `received_at`); earlier deadlines of the loaded subjects are taken first.
+
+        Imported history only fills memory: it moves no time and opens nothing.
+        """
+        now = event.received_at if at is None else at
+        if event.traits is not None or event.user_traits is not None:
+            self._take_traits(account, event, now, effects)
+            return
+        for route in self._routes_of(event.name):
+            value = value_of(route.kind, event)
+            if value is not None:
+                self._hear(account, SubjectKey(route.kind, value), route, event, now, (), effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
+        for key, document in account.subjects.items():
+            if document.next_deadline is not None and document.next_deadline < until:
+                self._pass(account, key, document, until, effects)
+
+    # ------------------------------------------------------------------ events
+
+    def _routes_of(self, name: str) -> list[Route]:
+        routes = self._routes.get(name)
+        if routes is None:
+            routes = self._routes[name] = [Route(kind, name, plays) for kind, plays in self._of_kind.items()]
+        return routes
+
+    def _hear(
+        self,
+        account: Account,
+        key: SubjectKey,
+        route: Route,
+        event: Event,
+        now: Instant,
+        traits_of: Sequence[CompiledPlay],
+        effects: Effects,
+    ) -> None:
+        """One subject hears an event: its metrics, then the plays that are interested. `traits_of`: those whose traits it changed."""
+        document = account.subjects.get(key)
+        if document is None:
+            document = self._born(account, key, event, now)
+        elif document.next_deadline is not None and document.next_deadline < now:
+            self._pass(account, key, document, now, effects)
+        account.changed.add(key)
+        if not route.interests and not traits_of:
+            return
+        hits = self._hits(account, route, event, now)
+        metrics = document.metrics
+        for observer in route.observers:
+            if hits[observer.where]:
+                metrics[observer.key] = observer.observe(metrics.get(observer.key), event)
+        if event.imported:
+            self._recall(account, key, document, route, now, effects)
+            return
+        done: set[str] = set()
+        for interest in route.interests:
+            if _matters(document.plays[interest.play.name], interest, hits, now):
+                matched = [place for place, where in interest.impulses if hits[where]]
+                self._judge(interest.play, account, key, document, now, now, event, matched, effects)
+                done.add(interest.play.name)
+        for play in traits_of:
+            if play.name not in done and not _waits_for_start(document.plays[play.name], now):
+                self._judge(play, account, key, document, now, now, event, (), effects)
+        document.next_deadline = _earliest(document)
+
+    def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
+        """Which of the route's filters the event passes. An unknown `where` does not match."""
+        context: JsonObject | None = None
+        hits = []
+        for where in route.wheres:
+            if where is None:
+                hits.append(True)
+                continue
+            if context is None:
+                user = {**account.users.get(event.user_id, {}), "id": event.user_id} if event.user_id else {}
+                about = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
+                context = {"properties": event.properties, "event": about, "account": account.traits, "user": user}
+            hits.append(where(context, now) is True)
+        return hits
+
+    def _take_traits(self, account: Account, event: Event, now: Instant, effects: Effects) -> None:
+        """Set traits; every play that reads one of them is judged at this event, for every subject that it concerns."""
+        self.pass_time(account, now, effects)
+        changed = frozenset(event.traits or ())
+        users_changed = frozenset(event.user_traits or ()) if event.user_id is not None else frozenset()
+        if event.traits:
+            _merge(account.traits, event.traits)
+            account.traits_changed = True
+            if "started_at" in changed:
+                self._restart(account, now)
+        if event.user_traits and event.user_id is not None:
+            _merge(account.users.setdefault(event.user_id, {}), event.user_traits)
+            account.users_changed.add(event.user_id)
+        routes = {route.kind: route for route in self._routes_of(event.name)}
+        own = {SubjectKey(kind, value) for kind in routes if (value := value_of(kind, event)) is not None}
+        for key in sorted(own | (set(account.subjects) if changed else set())):
+            plays = self._of_kind.get(key.kind, [])
+            concerned = [play for play in plays if play.account_traits & changed]
+            if key.kind == "user" and key.value == event.user_id:
+                concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]
+            if key in own:
+                self._hear(account, key, routes[key.kind], event, now, concerned, effects)
+            elif concerned and not event.imported:
+                self._reconsider(account, key, concerned, event, now, effects)
+
+    def _reconsider(
+        self, account: Account, key: SubjectKey, plays: Sequence[CompiledPlay], event: Event, now: Instant, effects: Effects
+    ) -> None:
+        """Judge a subject that the event is not about, whose account's traits it changed."""
+        document = account.subjects[key]
+        account.changed.add(key)
+        for play in plays:
+            if not _waits_for_start(document.plays[play.name], now):
+                self._judge(play, account, key, document, now, now, event, (), effects)
+        document.next_deadline = _earliest(document)
+
+    # ------------------------------------------------------------------ beginnings
+
+    def _born(self, account: Account, key: SubjectKey, event: Event, now: Instant) -> Document:
+        """A subject seen for the first time: every play of its kind waits for its first verdict."""
+        started = self._started(account)
+        start = started if key.kind == ACCOUNT and started is not None else now if key.kind != ACCOUNT else account.first_seen_at
+        document = Document(start=start)
+        first_at = now if started is None or started < now else started
+        for play in self._of_kind.get(key.kind, []):
+            document.plays[play.name] = PlayState(
+                identity=play.identity, first_at=first_at, deadline=first_at if play.needs_time else None
+            )
+        document.next_deadline = _earliest(document)
+        account.subjects[key] = document
+        account.changed.add(key)
+        return document
+
+    def begin(self, account: Account, at: Instant) -> None:
+        """Make the account's own subject at `at`, without an event: a backtest knows accounts by their `started_at`."""
+        if account.key not in account.subjects:
+            self._born(account, account.key, Event(id="", name="", source="", account_id=account.account_id), at)
+
+    def _started(self, account: Account) -> Instant | None:
+        return moment_of(account.traits.get("started_at"), _UTC)
+
+    def _restart(self, account: Account, now: Instant) -> None:
+        """`started_at` became known or changed: first verdicts that are still to come move with it."""
+        started = self._started(account)
+        document = account.subjects.get(account.key)
+        if document is not None:
+            document.start = started if started is not None else account.first_seen_at
+        for key, one in account.subjects.items():
+            for state in one.plays.values():
+                if state.first_at is not None:
+                    state.first_at = max(started or now, now)
+                    state.deadline = None if state.deadline is None else state.first_at
+            one.next_deadline = _earliest(one)
+            account.changed.add(key)
+
+    def _listening(self, filter: EventFilter) -> Instant:
+        """Since when the filter's names are listened to: the catalogue's word, else the log's first record; of several the latest."""
+        found = self._heard_since.get(filter.of)
+        if found is None:
+            listening, since = self.applied.listening, self.applied.listening_since
+            found = self._heard_since[filter.of] = max(listening.get(name, since) for name in filter.of)
+        return found
+
+    # ------------------------------------------------------------------ time
+
+    def _pass(self, account: Account, key: SubjectKey, document: Document, until: Instant, effects: Effects) -> None:
+        """Take the subject's deadlines before `until`: each is evaluated one microsecond later, and recorded as itself."""
+        account.changed.add(key)
+        while document.next_deadline is not None and document.next_deadline < until:
+            at = document.next_deadline
+            for play in self._of_kind.get(key.kind, []):
+                state = document.plays.get(play.name)
+                if state is not None and state.deadline is not None and state.deadline <= at:
+                    self._judge(play, account, key, document, at + 1, at, None, (), effects)
+            document.next_deadline = _earliest(document)
+            if document.next_deadline is not None and document.next_deadline <= at:
+                raise RuntimeError(f"a deadline does not move on: {account.account_id} {key} at {at}")
+
+    def _recall(
+        self, account: Account, key: SubjectKey, document: Document, route: Route, now: Instant, effects: Effects
+    ) -> None:
+        """History was heard: what it makes true was so before, and opens nothing."""
+        for interest in route.interests:
+            state = document.plays[interest.play.name]
+            if interest.play.needs_time and not _waits_for_start(state, now):
+                self._judge(interest.play, account, key, document, now, now, None, (), effects, seen=True)
+        document.next_deadline = _earliest(document)
+
+    def _judge(
+        self,
+        play: CompiledPlay,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        now: Instant,
+        at: Instant,
+        event: Event | None,
+        matched: Sequence[int],
+        effects: Effects,
+        seen: bool = False,
+    ) -> None:
+        paused = play.name in self.paused
+        Judgement(play, account, key, document, now, at, event, matched, self._listening, paused, seen, effects).judge()
+
+
+def _waits_for_start(state: PlayState, now: Instant) -> bool:
+    return state.first_at is not None and now < state.first_at
+
+
+def _earliest(document: Document) -> Instant | None:
+    return min((state.deadline for state in document.plays.values() if state.deadline is not None), default=None)
+
+
+def _merge(traits: JsonObject, given: JsonObject) -> None:
+    """Set traits; null takes one away. `id` is the account's (or user's) own."""
+    for name, value in given.items():
+        if name == "id":
+            continue
+        if value is None:
+            traits.pop(name, None)
+        else:
+            traits[name] = value
+
+
+def _matters(state: PlayState, interest: Interest, hits: list[bool], now: Instant) -> bool:
+    """Whether the verdict must be taken now. Where the event can only count at a later boundary, the deadline is seen to."""
+    play = interest.play
+    if state.first_at is not None:
+        return now >= state.first_at and (play.needs_time or any(hits[where] for _, where in interest.impulses))
+    if not any(hits[where] for where in interest.heard):
+        return False
+    if interest.at_boundaries:
+        for place, leaf in interest.boundary_leaves:
+            wake = leaf.wake(state.own[place] if state.own else None, now)
+            if state.deadline is None or wake < state.deadline:
+                state.deadline = wake
+        return False
+    return not (interest.only_clears and not state.known and state.deadline is not None)

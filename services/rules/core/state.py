@@ -15,8 +15,23 @@ class SubjectKey(NamedTuple):
     value: str
 
 
-class PlayState(msgspec.Struct, omit_defaults=True, rename={"condition": "c", "known": "k", "since": "s"}):
-    """Where one play stands for one subject. Instants are log time."""
+class PlayState(
+    msgspec.Struct,
+    omit_defaults=True,
+    rename={
+        "identity": "i",
+        "first_at": "f",
+        "known": "k",
+        "since": "s",
+        "spent": "x",
+        "noted": "n",
+        "open_runs": "o",
+        "last_opened": "l",
+        "own": "m",
+        "deadline": "d",
+    },
+):
+    """Where one play stands for one subject. Instants are log time. Short names in JSON: documents are written often."""
 
     # The version of (per, audience, condition, hold): another one begins anew.
     identity: str = ""
@@ -33,9 +48,8 @@ class PlayState(msgspec.Struct, omit_defaults=True, rename={"condition": "c", "k
     # Open runs: run id. A level has at most one.
     open_runs: list[str] = []
     last_opened: Instant | None = None
-    # Own memory of each leaf of the condition, by its place; None where it has none.
-    condition: list[Any] = []
-    resolve: list[Any] = []
+    # Own memory of each leaf (of `when`, then of `resolve_when`) by its place; shorter or None where there is none.
+    own: list[Any] = []
     # The first later instant at which this play may change its mind by itself.
     deadline: Instant | None = None
 
@@ -55,12 +69,24 @@ class Account:
     `changed` holds the subjects whose documents differ from what is stored; `traits_changed`, `users_changed` likewise.
     """
 
-    __slots__ = ("account_id", "changed", "first_seen_at", "subjects", "traits", "traits_changed", "users", "users_changed")
+    __slots__ = (
+        "account_id",
+        "changed",
+        "first_seen_at",
+        "key",
+        "subjects",
+        "traits",
+        "traits_changed",
+        "users",
+        "users_changed",
+    )
 
     def __init__(self, account_id: str, first_seen_at: Instant, traits: JsonObject) -> None:
         self.account_id = account_id
         self.first_seen_at = first_seen_at
-        self.traits = traits
+        # `account.id` is always there beside the traits.
+        self.traits: JsonObject = {**traits, "id": account_id}
+        self.key = SubjectKey("account", account_id)
         self.users: dict[str, JsonObject] = {}
         self.subjects: dict[SubjectKey, Document] = {}
         self.changed: set[SubjectKey] = set()

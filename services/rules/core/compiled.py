@@ -1,0 +1,75 @@
+"""A play made ready to run: its conditions grown, its filters and metrics listed, its numbers at hand."""
+
+from hashlib import blake2b
+
+from services.rules.core.condition import Combine, Leaf, Setting
+from services.rules.core.fields import EventFilter
+from services.rules.core.metrics.contract import Metric
+from services.rules.core.play import Play, identity_of
+from shared.matchers import compile_matchers
+from shared.records import AppliedPlay
+
+
+def metric_key(metric: Metric) -> str:
+    """The metric's name in documents: short, and the same for every play that remembers the same."""
+    return blake2b(metric.signature.encode(), digest_size=5).hexdigest()
+
+
+class CompiledPlay:
+    """One version of one play. Holds nothing of any subject."""
+
+    def __init__(self, applied: AppliedPlay) -> None:
+        self.form = Play.model_validate(applied.document)
+        self.name = applied.play
+        self.version = applied.version
+        self.was = applied.was or self.form.was
+        self.identity = identity_of(applied.document)
+        self.kind = self.form.kind
+        setting = Setting(self.form.timezone)
+        self.audience = compile_matchers(self.form.audience, self.form.timezone) if self.form.audience else None
+        self.impulse = self.form.when.impulse
+        self.leaves: list[Leaf] = []
+        self.combine: Combine = self.form.when.grow(setting, self.leaves)
+        # The leaves of `when`; those of `resolve_when` come after them.
+        self.of_condition = len(self.leaves)
+        self.resolve: Combine | None = None
+        if self.form.resolve_when is not None:
+            self.resolve = self.form.resolve_when.grow(setting, self.leaves)
+        self.metric_keys = [tuple(metric_key(metric) for metric in leaf.metrics) for leaf in self.leaves]
+        self.hold = self.form.hold
+        self.cooldown = self.form.cooldown
+        self.account_traits = self._traits("account")
+        self.user_traits = self._traits("user")
+        self.own_memory = any(leaf.at_boundaries for leaf in self.leaves)
+        # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
+        self.needs_time = not self.impulse or self.resolve is not None or self.own_memory
+        # Without `not`, what makes a leaf false can never make the whole true.
+        self.monotone = self.resolve is None and not _negates(applied.document["when"])
+
+    def filters(self) -> list[tuple[int, Metric | None, EventFilter]]:
+        """Every filter of the play with its leaf's place: of an impulse, and of each metric."""
+        found: list[tuple[int, Metric | None, EventFilter]] = []
+        for place, leaf in enumerate(self.leaves):
+            if leaf.impulse and leaf.filter is not None:
+                found.append((place, None, leaf.filter))
+            found += [(place, metric, metric.filter) for metric in leaf.metrics]
+        return found
+
+    def hears(self, name: str) -> bool:
+        """Whether the play is interested in events of this name."""
+        return any(filter.hears(name) for _, _, filter in self.filters())
+
+    def _traits(self, root: str) -> frozenset[str]:
+        """The traits below `root` that audience and conditions read: their first words."""
+        paths = set(self.audience.paths if self.audience else ())
+        for leaf in self.leaves:
+            paths |= leaf.paths
+        return frozenset(path.split(".")[1] for path in paths if path.startswith(f"{root}."))
+
+
+def _negates(condition: object) -> bool:
+    """Whether `not` stands anywhere above a leaf."""
+    if not isinstance(condition, dict):
+        return False
+    parts = [part for key in ("all", "any") for part in condition.get(key) or []]
+    return "not" in condition or any(_negates(part) for part in parts)

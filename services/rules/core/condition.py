@@ -1,0 +1,169 @@
+"""What a condition is: a form (its YAML) that grows into leaves (its behaviour) under three-valued logic.
+
+    when: {silence: {of: user.login, for: 14d}}
+          the form `Silence` in conditions/silence.py, the class named after its file
+
+A new kind is one file in `conditions/`: a `Form` with `impulse` and `grow`, and a `Leaf`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, Protocol, cast
+
+from pydantic import BeforeValidator, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from services.rules.core.calendar import Calendar, days_of
+from services.rules.core.fields import EventFilter
+from services.rules.core.metrics.contract import Metric
+from shared.instants import Instant
+from shared.records import Event, JsonObject
+
+Verdict = bool | None
+Combine = Callable[[Sequence[Verdict]], Verdict]
+
+
+class Setting:
+    """What a play gives to its conditions when they are compiled: its time zone and the days of it."""
+
+    __slots__ = ("days", "timezone")
+
+    def __init__(self, timezone: str) -> None:
+        self.timezone = timezone
+        self.days: Calendar = days_of(timezone)
+
+
+class View:
+    """What a condition may see of one subject at one instant, beside what its metrics remember."""
+
+    __slots__ = ("context", "event", "listening", "matched", "start")
+
+    def __init__(
+        self, context: dict[str, JsonObject], start: Instant, listening: Callable[[EventFilter], Instant], event: Event | None
+    ) -> None:
+        # The roots of matchers: `account` (traits and id), `user` where there is one.
+        self.context = context
+        self.start = start
+        self.listening = listening
+        # The event of this instant, if one is being taken, and the leaves whose filter it matched.
+        self.event = event
+        self.matched: Sequence[int] = ()
+
+    def heard_since(self, filter: EventFilter) -> Instant:
+        """The later of the subject's start and the instant since which the filter's events are listened to."""
+        return max(self.start, self.listening(filter))
+
+
+class Leaf:
+    """One condition at work. Memory is passed in and out: `heard` holds the memory of each metric, `own` the leaf's own."""
+
+    # True only at one event or one deadline.
+    impulse = False
+    # The verdict changes only at instants that `wake` names, never at an event in between.
+    at_boundaries = False
+    # An event can make the verdict false, never true.
+    events_only_clear = False
+    filter: EventFilter | None = None
+    metrics: tuple[Metric, ...] = ()
+    # The traits it reads: `account.plan`, `user.role`.
+    paths: frozenset[str] = frozenset()
+
+    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+        """True, false, or None for unknown."""
+        raise NotImplementedError
+
+    def decided(self, heard: Sequence[Any], own: Any, verdict: Verdict, view: View, now: Instant) -> Any:
+        """What it must remember of its own verdict; most need nothing."""
+        return own
+
+    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+        """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
+        return None
+
+    def wake(self, own: Any, now: Instant) -> Instant:
+        """For a leaf that decides at boundaries: the first of them at which an event heard now may count."""
+        raise NotImplementedError
+
+    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+        """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""
+        return {}
+
+    def fell_because(self, own: Any) -> str:
+        """Why a verdict that fell did so: `cleared`, unless the leaf knows better."""
+        return "cleared"
+
+
+class ConditionForm(Protocol):
+    """The YAML of a condition, read and checked."""
+
+    @property
+    def impulse(self) -> bool:
+        """Whether it is true only at an event or a deadline."""
+        ...
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """Append its leaves; how their verdicts become one."""
+        ...
+
+
+def single(leaf: Leaf, leaves: list[Leaf]) -> Combine:
+    """Plant one leaf; its verdict stands for itself."""
+    place = len(leaves)
+    leaves.append(leaf)
+    return lambda verdicts: verdicts[place]
+
+
+@cache
+def kinds() -> dict[str, type[ConditionForm]]:
+    """Every kind of condition, by its name in YAML: the file `not_reached.py` has the form `NotReached`."""
+    from services.rules.core import conditions
+
+    names = sorted(module.name for module in pkgutil.iter_modules(conditions.__path__))
+    return {name: getattr(importlib.import_module(f"{conditions.__name__}.{name}"), _class_name(name)) for name in names}
+
+
+def _class_name(kind: str) -> str:
+    return "".join(word.capitalize() for word in kind.split("_"))
+
+
+def _read(found: object) -> ConditionForm:
+    if not isinstance(found, dict) or len(found) != 1:
+        raise PydanticCustomError(
+            "condition",
+            "Input should be one condition: a mapping with a single key, one of {allowed}",
+            {"allowed": ", ".join(kinds())},
+        )
+    ((kind, form),) = found.items()
+    if kind not in kinds():
+        near = get_close_matches(str(kind), kinds(), n=1)
+        raise _at(
+            kind,
+            PydanticCustomError(
+                "condition_kind",
+                "There is no condition {found}; allowed are {allowed}",
+                {"found": repr(kind), "allowed": ", ".join(kinds()), "nearest": near[0] if near else None},
+            ),
+            form,
+        )
+    try:
+        return cast(ConditionForm, kinds()[kind].model_validate(form))  # type: ignore[attr-defined]  # every form is a pydantic model
+    except ValidationError as error:
+        raise ValidationError.from_exception_data(
+            kind, [_below(kind, line) for line in error.errors(include_url=False)]
+        ) from None
+
+
+def _at(key: str, error: PydanticCustomError, found: object) -> ValidationError:
+    return ValidationError.from_exception_data("condition", [InitErrorDetails(type=error, loc=(key,), input=found)])
+
+
+def _below(kind: str, line: Any) -> InitErrorDetails:
+    """The same error with the kind's key before its place, so that places stay real paths in the YAML."""
+    error = PydanticCustomError(line["type"], line["msg"].replace("{", "(").replace("}", ")"), line.get("ctx"))
+    return InitErrorDetails(type=error, loc=(kind, *line["loc"]), input=line["input"])
+
+
+ConditionField = Annotated[Any, BeforeValidator(_read), WithJsonSchema({"$ref": "#/$defs/condition"})]

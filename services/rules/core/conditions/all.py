@@ -1,0 +1,43 @@
+"""True when all of its conditions are; false as soon as one is; else unknown (Kleene).
+
+    when:
+      all:
+        - date: {of: account.renewal_date, before: 90d}
+        - silence: {of: user.login, for: 30d}
+
+Of levels and impulses together it is true at the impulse's instant when the levels are true then.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import ConfigDict, Field, RootModel
+
+from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, Verdict
+
+
+class All(RootModel[list[ConditionField]]):
+    """The conditions, in the order of the file."""
+
+    model_config = ConfigDict(frozen=True)
+    root: list[ConditionField] = Field(min_length=1)
+
+    @property
+    def impulse(self) -> bool:
+        """An impulse among them makes the whole an impulse."""
+        return any(condition.impulse for condition in self.root)
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """Kleene's conjunction."""
+        parts = [condition.grow(setting, leaves) for condition in self.root]
+
+        def combine(verdicts: Sequence[Verdict]) -> Verdict:
+            result: Verdict = True
+            for part in parts:
+                verdict = part(verdicts)
+                if verdict is False:
+                    return False
+                if verdict is None:
+                    result = None
+            return result
+
+        return combine

@@ -1,0 +1,51 @@
+"""True as soon as one of its conditions is; false when all are; else unknown (Kleene).
+
+    when:
+      any:
+        - event: {of: nps.answered, where: {properties.score: {at_most: 6}}}
+        - event: {of: csat.answered, where: {properties.score: {at_most: 2}}}
+
+It takes only levels, or only impulses.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import ConfigDict, Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, Verdict
+
+
+class Any(RootModel[list[ConditionField]]):
+    """The conditions, in the order of the file."""
+
+    model_config = ConfigDict(frozen=True)
+    root: list[ConditionField] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _of_one_sort(self) -> Self:
+        if len({condition.impulse for condition in self.root}) > 1:
+            raise PydanticCustomError("any_mixed", "any takes only levels or only impulses, not both: write a play for each")
+        return self
+
+    @property
+    def impulse(self) -> bool:
+        """What its conditions are."""
+        return any(condition.impulse for condition in self.root)
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """Kleene's disjunction."""
+        parts = [condition.grow(setting, leaves) for condition in self.root]
+
+        def combine(verdicts: Sequence[Verdict]) -> Verdict:
+            result: Verdict = False
+            for part in parts:
+                verdict = part(verdicts)
+                if verdict is True:
+                    return True
+                if verdict is None:
+                    result = None
+            return result
+
+        return combine

@@ -1,0 +1,58 @@
+"""True at one event: each event that matches is an edge of its own.
+
+    when:
+      event: {of: nps.answered, where: {properties.score: {at_most: 6}}}
+
+`event: nps.answered` is short for `event: {of: nps.answered}`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.fields import EventFilter
+from shared.instants import Instant, show_instant
+from shared.records import JsonObject
+
+
+class Event(EventFilter):
+    """The filter."""
+
+    impulse: ClassVar[bool] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, found: object) -> object:
+        return {"of": found} if isinstance(found, str | list) else found
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """One leaf."""
+        return single(EventLeaf(self, len(leaves), setting), leaves)
+
+
+class EventLeaf(Leaf):
+    """True while an event that matches is being taken."""
+
+    impulse = True
+
+    def __init__(self, form: Event, place: int, setting: Setting) -> None:
+        self.filter = form
+        self.place = place
+        where = form.compiled_where(setting.timezone)
+        self._shown = sorted(path for path in (where.paths if where else ()) if path.startswith("properties."))
+
+    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+        """Whether the event of this instant matched the filter."""
+        return self.place in view.matched
+
+    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+        """The event's name and time, and the properties that `where` looked at, by their last word."""
+        event = view.event
+        if event is None or self.place not in view.matched:
+            return {}
+        shown = {
+            path.rsplit(".", 1)[-1]: event.properties.get(path.split(".")[1]) for path in self._shown if path.count(".") == 1
+        }
+        return {"event": event.name, "occurred_at": show_instant(event.occurred_at or now), **shown}

@@ -1,0 +1,39 @@
+"""True while a measure over the last `over` is well above its own average in the `baseline` before.
+
+    when:
+      rise:
+        of: ticket.created
+        over: 7d
+        baseline: 28d
+        by: 100%
+        floor: 5          # fewer than this in the last `over` is no rise
+
+A baseline of nothing is an infinite rise (shown as null); a current of nothing is none.
+"""
+
+from services.rules.core.bounds import at_least
+from services.rules.core.condition import Combine, Leaf, Setting, single
+from services.rules.core.shift import Shift, ShiftLeaf
+from shared.records import JsonObject
+
+
+class Rise(Shift):
+    """The filter, the measure, the windows, by how much, and the floor of the current."""
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """One leaf."""
+        return single(RiseLeaf(self, setting), leaves)
+
+
+class RiseLeaf(ShiftLeaf):
+    """(current - baseline) / baseline, at least `by`, where current is at least `floor`."""
+
+    def holds(self, current: float, baseline: float) -> bool:
+        """Under the floor, or of nothing, is no rise."""
+        if current <= 0 or not at_least(current, self.form.floor):
+            return False
+        return baseline <= 0 or at_least((current - baseline) / baseline, self.form.by)
+
+    def shown(self, current: float, baseline: float) -> JsonObject:
+        """`rise`, as a share of the baseline; null where the baseline is nothing."""
+        return {"rise": round((current - baseline) / baseline, 6) if baseline else None}

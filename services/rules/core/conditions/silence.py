@@ -1,0 +1,69 @@
+"""True when something has not happened for a while.
+
+    when:
+      silence:
+        of: user.login
+        for: 14d
+        since: start      # optional: subjects that never did it count from their start
+
+A late event moves the clock by when it happened, not by when we heard of it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.fields import Duration, EventFilter
+from services.rules.core.metrics.seen import LastSeen
+from shared.instants import DAY, Instant, show_instant
+from shared.records import JsonObject
+
+
+class Silence(EventFilter):
+    """The filter, how long, and whether never counts."""
+
+    impulse: ClassVar[bool] = False
+    for_: Duration = Field(alias="for")
+    since: Literal["start"] | None = None
+
+    def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
+        """One leaf."""
+        return single(SilenceLeaf(self), leaves)
+
+
+class SilenceLeaf(Leaf):
+    """Remembers nothing but the newest instant."""
+
+    events_only_clear = True
+
+    def __init__(self, form: Silence) -> None:
+        self.filter = form
+        self.metrics = (LastSeen(self.filter),)
+        self.limit = form.for_
+        self.since_start = form.since == "start"
+
+    def _begin(self, heard: Sequence[Any], view: View) -> Instant | None:
+        last: Instant | None = heard[0]
+        if last is not None or not self.since_start or self.filter is None:
+            return last
+        return view.heard_since(self.filter)
+
+    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+        """Unknown while it was never heard, unless never counts from the start."""
+        begin = self._begin(heard, view)
+        return None if begin is None else now - begin > self.limit
+
+    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+        """The limit after the newest event; nothing once it has passed."""
+        begin = self._begin(heard, view)
+        return begin + self.limit if begin is not None and now - begin <= self.limit else None
+
+    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+        """`last_seen` (null: never) and `silent_days`, in days of 24 hours."""
+        begin = self._begin(heard, view)
+        return {
+            "last_seen": None if heard[0] is None else show_instant(heard[0]),
+            "silent_days": None if begin is None else round((now - begin) / DAY, 6),
+        }

@@ -1,0 +1,31 @@
+"""Ids made from their cause, and shares made from a hash: the same on every machine, at every time."""
+
+from hashlib import blake2b
+from uuid import UUID, uuid5
+
+from shared.instants import Instant
+from shared.records import Event
+
+# UUIDv5 names below this namespace are the project's own.
+NAMESPACE = UUID("6b0f6d8e-4c0b-5f0e-9d5e-7a3c5c1b2a10")
+
+
+def cause_of(event: Event | None, at: Instant) -> str:
+    """The event (source, id) at which an edge rose, else the deadline."""
+    return f"event\x1f{event.source}\x1f{event.id}" if event is not None else f"deadline\x1f{at}"
+
+
+def run_id(play: str, account_id: str, kind: str, subject: str, cause: str) -> str:
+    """A run is named by its play, its subject (an account's, a user or a value in it) and its cause."""
+    return str(uuid5(NAMESPACE, "\x1e".join(("run", play, account_id, kind, subject, cause))))
+
+
+def decision_id(play: str, account_id: str, kind: str, subject: str, cause: str, reason: str) -> str:
+    """A decision likewise, and by its reason."""
+    return str(uuid5(NAMESPACE, "\x1e".join(("decision", play, account_id, kind, subject, cause, reason))))
+
+
+def share_of(purpose: str, play: str, account_id: str, subject: str) -> float:
+    """A number in [0, 1) that is this subject's for ever: below the rollout it is in, below the holdout it is held out."""
+    digest = blake2b("\x1e".join((purpose, play, account_id, subject)).encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big") / 2**56

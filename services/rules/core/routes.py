@@ -1,0 +1,95 @@
+"""Which plays and metrics hear an event of a name: looked up once per name, so that an event costs only those that want it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from services.rules.core.compiled import CompiledPlay, metric_key
+from services.rules.core.fields import read_path
+from services.rules.core.metrics.contract import Metric
+from shared.instants import Instant
+from shared.matchers import CompiledMatchers, compile_matchers
+from shared.records import Event
+
+Where = Callable[[dict[str, Any], Instant], bool | None]
+
+
+class Observer:
+    """One metric that hears the name: by its key in documents, behind the filter at place `where`."""
+
+    __slots__ = ("key", "observe", "where")
+
+    def __init__(self, key: str, metric: Metric, where: int) -> None:
+        self.key = key
+        self.observe = metric.observe
+        self.where = where
+
+
+class Interest:
+    """One play that is interested in the name.
+
+    `impulses` pairs the place of an impulse's leaf with its filter. `heard` are the filters by which the play hears anything.
+    `at_boundaries`: whatever it hears of this name counts only at a boundary. `only_clears`: an event can only make it false.
+    """
+
+    __slots__ = ("at_boundaries", "boundary_leaves", "heard", "impulses", "only_clears", "play")
+
+    def __init__(self, play: CompiledPlay, leaves: set[int], heard: list[int], impulses: list[tuple[int, int]]) -> None:
+        self.play = play
+        self.heard = tuple(sorted(set(heard)))
+        self.impulses = impulses
+        concerned = [play.leaves[place] for place in leaves]
+        self.at_boundaries = all(leaf.at_boundaries for leaf in concerned)
+        self.boundary_leaves = [(place, play.leaves[place]) for place in sorted(leaves) if play.leaves[place].at_boundaries]
+        self.only_clears = all(leaf.events_only_clear for leaf in concerned) and play.monotone
+
+
+class Route:
+    """What an event of one name means to the subjects of one kind."""
+
+    __slots__ = ("interests", "kind", "observers", "wheres")
+
+    def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
+        self.kind = kind
+        # The distinct filters, evaluated once per event; None lets every event through.
+        self.wheres: list[Where | None] = []
+        self.observers: list[Observer] = []
+        self.interests: list[Interest] = []
+        places: dict[str, int] = {}
+        seen: set[str] = set()
+        for play in plays:
+            leaves: set[int] = set()
+            heard: list[int] = []
+            impulses: list[tuple[int, int]] = []
+            for place, metric, filter in play.filters():
+                if not filter.hears(name):
+                    continue
+                where = places.setdefault(f"{play.form.timezone} {filter.where!r}", len(places))
+                if where == len(self.wheres):
+                    self.wheres.append(_compiled(filter.where, play.form.timezone))
+                leaves.add(place)
+                heard.append(where)
+                if metric is None:
+                    impulses.append((place, where))
+                    continue
+                if metric_key(metric) not in seen:
+                    seen.add(metric_key(metric))
+                    self.observers.append(Observer(metric_key(metric), metric, where))
+            if leaves:
+                self.interests.append(Interest(play, leaves, heard, impulses))
+
+
+def _compiled(where: dict[str, Any] | None, timezone: str) -> Where | None:
+    compiled: CompiledMatchers | None = compile_matchers(where, timezone) if where else None
+    return compiled.verdict if compiled else None
+
+
+def value_of(kind: str, event: Event) -> str | None:
+    """The subject of this kind that the event is about, by its value; None where it names none."""
+    if kind == "account":
+        return event.account_id
+    if kind == "user":
+        return event.user_id
+    found = read_path(event.properties, tuple(kind.removeprefix("by:properties.").split(".")))
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        return None
+    return str(found) or None

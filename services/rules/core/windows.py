@@ -1,0 +1,28 @@
+"""Windows made of buckets: hours below two days, local days from there on."""
+
+from pydantic_core import PydanticCustomError
+
+from services.rules.core.calendar import HOURS, Calendar
+from shared.instants import DAY, HOUR, Microseconds, show_duration
+
+_DAYS_FROM = 2 * DAY
+
+
+def whole_buckets(over: Microseconds) -> Microseconds:
+    """Check that a window is a whole number of its buckets."""
+    unit, name = (DAY, "days") if over >= _DAYS_FROM else (HOUR, "hours")
+    if over % unit:
+        raise PydanticCustomError(
+            "whole_buckets", "{found} is not a whole number of {unit}", {"found": show_duration(over), "unit": name}
+        )
+    return over
+
+
+def bucket_calendar(over: Microseconds, days: Calendar) -> Calendar:
+    """The buckets that a window of this length is made of."""
+    return days if over >= _DAYS_FROM else HOURS
+
+
+def bucket_count(over: Microseconds) -> int:
+    """How many buckets the window has."""
+    return over // (DAY if over >= _DAYS_FROM else HOUR)

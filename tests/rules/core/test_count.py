@@ -1,0 +1,91 @@
+"""Count: a measure over a sliding window against a bound."""
+
+import pytest
+
+from tests.rules.timeline import event, fired_on, lived, runs
+
+
+def count(**form):
+    return {"when": {"count": {"of": "ticket.created", **form}}, "again": "every time"}
+
+
+def ticket(day, **more):
+    return event("ticket.created", day, **more)
+
+
+THREE_A_WEEK = count(over="7d", at_least=3)
+
+
+def test_rises_at_the_event_that_reaches_the_bound():
+    assert fired_on(THREE_A_WEEK, ticket(0), ticket(3), ticket(6), until=30) == [6]
+
+
+def test_the_window_is_closed_at_both_ends():
+    assert fired_on(THREE_A_WEEK, ticket(0), ticket(3), ticket(7), until=30) == [7]
+    assert fired_on(THREE_A_WEEK, ticket(0), ticket(3), ticket(7.00001), until=30) == []
+
+
+def test_falls_when_the_event_that_made_it_leaves_the_window():
+    assert lived(THREE_A_WEEK, ticket(0), ticket(3), ticket(6), until=30) == [(6, 7, "cleared")]
+    assert lived(THREE_A_WEEK, ticket(0), ticket(3), ticket(6), ticket(6.5), until=30) == [(6, 10, "cleared")]
+
+
+def test_a_late_event_counts_where_it_belongs():
+    assert fired_on(THREE_A_WEEK, ticket(0), ticket(3), ticket(2, heard=6.5), until=30) == [6.5]
+    assert fired_on(THREE_A_WEEK, ticket(0), ticket(3), ticket(1, heard=8.5), until=30) == []
+
+
+def test_at_most_is_unknown_until_it_was_listened_to_for_the_window():
+    quiet = count(over="7d", at_most=0)
+    assert fired_on(quiet, ticket(0), until=6) == []
+    assert fired_on(quiet, ticket(0), until=30) == [7]
+    assert lived(quiet, ticket(0), ticket(20), until=40) == [(7, 20, "cleared"), (27, None, None)]
+
+
+def test_where_lets_only_matching_events_count():
+    urgent = count(where={"properties.priority": "urgent"}, over="7d", at_least=2)
+    heard = [ticket(1, priority="urgent"), ticket(2, priority="low"), ticket(3), ticket(4, priority="urgent")]
+    assert fired_on(urgent, *heard, until=30) == [4]
+
+
+@pytest.mark.parametrize(
+    ("measure", "bound", "day"),
+    [
+        ("users", 2, 2),
+        ("days", 3, 2),
+        ({"sum": "properties.hours"}, 9, 2),
+        ({"max": "properties.hours"}, 5, 1),
+        ({"avg": "properties.hours"}, 3, 1),
+        ({"last": "properties.hours"}, 4, 2),
+        ({"distinct": "properties.area"}, 2, 1),
+    ],
+)
+def test_every_measure(measure, bound, day):
+    heard = [ticket(0, user="u1", hours=0.5, area="a"), ticket(1, user="u1", hours=6, area="b"), ticket(2, user="u2", hours=4)]
+    if measure == {"last": "properties.hours"}:
+        heard[1] = ticket(1, hours=2)
+    if measure == {"max": "properties.hours"}:
+        heard[0] = ticket(0, hours=4)
+    (first, *_) = fired_on(count(measure=measure, over="7d", at_least=bound), *heard, until=3)
+    assert first == day
+
+
+def test_a_measure_in_days_moves_at_midnight():
+    three_users = count(measure="users", over="2d", at_least=2)
+    assert lived(three_users, ticket(0.5, user="u1"), ticket(1.5, user="u2"), until=9) == [(1.5, 2, "cleared")]
+
+
+def test_a_large_count_uses_hours_below_two_days():
+    many = count(over="24h", at_least=1001)
+    heard = [ticket(n / 100_000) for n in range(1001)]
+    assert lived(many, *heard, until=5) == [(0.01, 1, "cleared")]
+
+
+def test_exactly_the_bound_is_enough_within_the_tolerance():
+    sums = count(measure={"sum": "properties.hours"}, over="7d", at_least=0.3)
+    assert fired_on(sums, ticket(0, hours=0.1), ticket(1, hours=0.2), until=3) == [1]
+
+
+def test_shows_the_count():
+    (run,) = runs(THREE_A_WEEK, ticket(0), ticket(3), ticket(6), until=30)
+    assert run.evidence == {"count": 3}
