@@ -9,16 +9,16 @@ from pydantic import BaseModel, RootModel
 from shared.workspace.positions import Loc
 
 
-def keys_at(model: type[BaseModel], loc: Loc, named: Mapping[str, Any]) -> list[str]:
-    """The keys that the models at `loc` allow, in their order; empty where it leads to none.
+def keys_at(model: Any, loc: Loc, named: Mapping[Any, Any]) -> list[str]:
+    """The keys that the models at `loc` allow, in their order; empty where it leads to none. `model` is one, or `Any`.
 
     `named` says which model stands under a key where the annotation does not know (`when: {silence: ...}`).
     An element that leads nowhere, a union's tag, is passed over.
     """
     types: list[Any] = [model]
     for element in loc:
-        below = [found for one in types for found in _below(one, element, named)]
-        types = below or types
+        below = [found for one in types for found in _below(one, element)]
+        types = below or ([named[element]] if element in named else types)
     keys: dict[str, None] = {}
     for one in types:
         if isinstance(one, type) and issubclass(one, BaseModel):
@@ -26,11 +26,9 @@ def keys_at(model: type[BaseModel], loc: Loc, named: Mapping[str, Any]) -> list[
     return list(keys)
 
 
-def _below(annotation: Any, element: str | int, named: Mapping[str, Any]) -> list[Any]:
-    if annotation is Any:
-        return [named[element]] if isinstance(element, str) and element in named else []
+def _below(annotation: Any, element: str | int) -> list[Any]:
     if isinstance(annotation, type) and issubclass(annotation, RootModel):
-        return [found for one in _flat(annotation.model_fields["root"].annotation) for found in _below(one, element, named)]
+        return [found for one in _flat(annotation.model_fields["root"].annotation) for found in _below(one, element)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = annotation.model_fields.items()
         return [one for name, field in fields if element in (name, field.alias) for one in _flat(field.annotation)]

@@ -17,6 +17,18 @@ AllowedKeys = Callable[[Loc], Sequence[str]]
 
 _QUOTED = re.compile(r"'([^']*)'")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# pydantic's words for what YAML calls otherwise.
+_NEEDED = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
 _SHOWN_WIDTH = 160
 
 
@@ -54,12 +66,16 @@ def problem_at(
 
 
 def problems_of(
-    error: ValidationError, positions: Positions, file: str, allowed_keys: AllowedKeys = lambda _loc: ()
+    error: ValidationError, positions: Positions, file: str, allowed_keys: AllowedKeys = lambda _loc: (), below: Loc = ()
 ) -> list[Problem]:
-    """Each error of a model, at its place in the YAML; several about one value (the branches of a union) become one."""
+    """Each error of a model, at its place in the YAML; several about one value (the branches of a union) become one.
+
+    `below` is where in the file the model's own document begins.
+    """
     problems: dict[Loc, list[Problem]] = {}
     for details in error.errors(include_url=False):
-        problem = _problem_of(details, positions, file, allowed_keys)
+        details["loc"] = (*below, *details["loc"])
+        problem = _problem_of(details, positions, file, lambda loc: allowed_keys(loc[len(below) :]))
         place = positions.descend(details["loc"])
         branch = len(place) < len(details["loc"]) and details["type"] != "missing"
         before = problems.setdefault(place, [])
@@ -71,7 +87,7 @@ def problems_of(
 
 
 def _either(first: Problem, second: Problem) -> Problem:
-    if second.message in first.message:
+    if first.nearest is not None or second.message in first.message:
         return first
     return replace(first, message=f"{first.message}; or {second.message}")
 
@@ -87,9 +103,9 @@ def _problem_of(details: ErrorDetails, positions: Positions, file: str, allowed_
     if kind == "missing":
         message = f"{loc[-1]} is missing here"
         return problem_at(positions, file, loc, message, allowed=(), key=True, code="missing")
-    line, column = positions.key(loc) if context.get("key") else positions.value(loc)
-    options = _options(context)
-    found = _found(details, context)
+    options, found = _options(context), _found(details, context)
+    at_key = bool(context.get("key")) or (bool(loc) and found == loc[-1])
+    line, column = positions.key(loc) if at_key else positions.value(loc)
     near = context.get("nearest") or nearest(found, options)
     return Problem(file, line, column, _message(details, found, near, options), found, options, near, kind)
 
@@ -115,9 +131,11 @@ def _message(details: ErrorDetails, found: str, near: str | None, options: tuple
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] in ("literal_error", "union_tag_invalid", "enum"):
         return f"unknown value {found!r}{advice(near, list(options))}"
+    if details["type"] in _NEEDED:
+        return f"{_NEEDED[details['type']]} is needed, not {found}"
     if message.startswith("Input should"):
-        message = f"{message[0].lower()}{message[1:]}, not {found}".replace("input should", "this should", 1)
-    if near is not None and near not in message:
+        message = f"this{message.removeprefix('Input')}, not {found}"
+    if near is not None and "did you mean" not in message:
         message += f"; did you mean {near}?"
     return message
 

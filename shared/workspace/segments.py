@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from shared.workspace.positions import Loc
 
 _KEY = "segment"
+# Stands where a segment is wrong or unknown, so that nothing else seems wrong for its sake.
+_ANYONE = {"account.id": {"exists": True}}
 
 
 class UnknownSegment(NamedTuple):
@@ -21,7 +23,7 @@ class UnknownSegment(NamedTuple):
 def with_segments(audience: Any, segments: Mapping[str, Any], loc: Loc) -> tuple[Any, list[UnknownSegment]]:
     """The audience with its segments written in, wherever a mapping of matchers stands in it; it is not changed itself.
 
-    A segment that is None exists but is wrong itself: it is left out. Returned beside it are the names that nothing has.
+    A segment that is None exists but is wrong itself. Returned beside the audience are the names that nothing has.
     """
     if not isinstance(audience, dict):
         return audience, []
@@ -44,13 +46,15 @@ def with_segments(audience: Any, segments: Mapping[str, Any], loc: Loc) -> tuple
 
 def _write_in(written: dict[str, Any], named: Any, segments: Mapping[str, Any], loc: Loc) -> list[UnknownSegment]:
     names = named if isinstance(named, list) else [named]
+    if not names:
+        return [UnknownSegment(loc, "")]
     unknown = [
         UnknownSegment((*loc, index) if isinstance(named, list) else loc, name)
         for index, name in enumerate(names)
         if not isinstance(name, str) or name not in segments
     ]
-    found = [segments[name] for name in names if isinstance(name, str) and segments.get(name) is not None]
+    found = [segments.get(name) if isinstance(name, str) else None for name in names]
     together = written.get("all", [])
-    if found and isinstance(together, list):
-        written["all"] = [*together, *found]
+    if isinstance(together, list):
+        written["all"] = [*together, *(_ANYONE if one is None else one for one in found)]
     return unknown
