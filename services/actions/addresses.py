@@ -61,7 +61,10 @@ def refusal(address: str) -> str | None:
 
 
 def literal_refusal(host: str) -> str | None:
-    """The same for a host as written in a URL, when it is an address in any of its spellings (`2130706433`, `0x7f.1`); None for a name."""
+    """The same for a host as written in a URL, when it is an address; None for a name.
+
+    Any spelling counts that a resolver takes: `2130706433` and `0x7f.1` are 127.0.0.1.
+    """
     if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
         return f"{host} is this machine"
     try:

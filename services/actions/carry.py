@@ -41,11 +41,11 @@ async def carry_out(
         content = render_step(step, context_of(run, workspace.people), workspace.people, leased.reached_at)
     except TemplateFailed as failed:
         return Carried(GiveUp(str(failed)))
-    return Carried(await _send(leased, destination, content, run, http, clock, deadline), content)
+    return Carried(await _send(leased, destination, content, run, http=http, clock=clock, deadline=deadline), content)
 
 
 async def _send(
-    leased: Leased, destination: Destination, content: Rendered, run: RunOpened, http: Http, clock: Clock, deadline: float
+    leased: Leased, destination: Destination, content: Rendered, run: RunOpened, *, http: Http, clock: Clock, deadline: float
 ) -> Outcome:
     secrets: list[str] = []
 

@@ -21,7 +21,7 @@ _TEMPLATES = {"task": ("title", "body"), "message": ("text",), "email": ("recipi
 
 
 def check_steps(do: list[Any], destinations: Mapping[str, Mapping[str, Any]]) -> Found:
-    """Everything that is wrong in a play's `do`, as (place, message); the places are those of the YAML, `if` and `for` by their names."""
+    """Everything that is wrong in a play's `do`, as (place, message); the places are those of the YAML."""
     try:
         steps = parse_steps(do)
     except ValidationError as error:

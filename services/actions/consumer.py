@@ -1,6 +1,7 @@
 """Reads topic `runs`: a run that opened becomes its first delivery, one that resolved stops what has not gone out.
 
-One transaction per batch, with the offsets in it: a batch is taken whole or not at all, and a run that is there already is dropped.
+One transaction per batch, with the offsets in it: a batch is taken whole or not at all, and a run that is there already is
+dropped.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Writes down the end of a try, or of a wait, in one transaction with what follows from it.
 
-The transaction stands only if the lease is still this worker's: it is fenced on the delivery and its attempt. With it come the row of
-`attempt`, the task, the dead letter, the destination's state and the next step's delivery.
+The transaction stands only if the lease is still this worker's: it is fenced on the delivery and its attempt. With it come the
+row of `attempt`, the task, the dead letter, the destination's state and the next step's delivery.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from services.actions.core.progress import step_at, waited_for_the_end
 from services.actions.core.retry import MAX_LOST, after_failure
 from services.actions.core.steps import Wait, parse_steps
 from services.actions.core.waits import Ended, MissingDate, waits_until, what_follows
-from services.actions.rendering import People, RenderedTask, context_of
+from services.actions.rendering import People, Rendered, RenderedTask, context_of
 from services.actions.schedule import next_delivery
 from services.actions.store import Leased, Resolution, Try
 from shared.instants import Instant
@@ -43,7 +43,7 @@ class StaleLease(Exception):
 
 
 async def end_try(
-    database: AsyncEngine, leased: Leased, carried: Carried, people: People, started_at: Instant, now: Instant, jitter: float
+    database: AsyncEngine, leased: Leased, carried: Carried, people: People, *, started_at: Instant, now: Instant, jitter: float
 ) -> Outcome:
     """Write down what a try came to; the outcome as decided, a retry with its gap.
 
@@ -53,7 +53,7 @@ async def end_try(
     run = msgspec.json.decode(leased.record, type=RunOpened)
     async with database.begin() as connection:
         resolution = await store.lock_run(connection, leased.run_id)
-        outcome = await _decided(connection, leased, carried.outcome, started_at, now, jitter)
+        outcome = await _decided(connection, leased, carried.outcome, started_at=started_at, now=now, jitter=jitter)
         following = _goes_on(run, leased.step, resolution)
         if not await store.finish(connection, leased, **_columns(leased, outcome, resolution, following, now)):
             raise StaleLease(leased.delivery_id)
@@ -61,7 +61,7 @@ async def end_try(
         await store.record_try(connection, leased, tried)
         await _consequences(connection, leased, outcome, now)
         if isinstance(outcome, Delivered):
-            await _keep_task(connection, leased, run, carried, outcome, resolution, now)
+            await _keep_task(connection, leased, run, carried.content, outcome, resolution=resolution, now=now)
             if following:
                 await _go_on(connection, leased, run, people, now)
     logger.info(
@@ -111,7 +111,7 @@ async def end_wait(database: AsyncEngine, leased: Leased, people: People, now: I
 
 
 async def _decided(
-    connection: AsyncConnection, leased: Leased, outcome: Outcome, started_at: Instant, now: Instant, jitter: float
+    connection: AsyncConnection, leased: Leased, outcome: Outcome, *, started_at: Instant, now: Instant, jitter: float
 ) -> Outcome:
     """A failed try becomes a retry with its gap, or the end."""
     if not isinstance(outcome, TryAgain):
@@ -151,12 +151,13 @@ async def _keep_task(
     connection: AsyncConnection,
     leased: Leased,
     run: RunOpened,
-    carried: Carried,
+    content: Rendered | None,
     outcome: Delivered,
+    *,
     resolution: Resolution,
     now: Instant,
 ) -> None:
-    content = carried.content
+    """The row of `task` of a task that a tool, or our own list, has taken."""
     if not isinstance(content, RenderedTask):
         return
     # The run cleared while the task was on its way: it is closed as it would have been a moment later.

@@ -80,59 +80,28 @@ def _places(digits: object) -> int:
     raise FilterArgumentError("the number of digits is from 0 to 12", token=None)
 
 
-# None: Liquid's own. What is not here does not exist: `safe` would undo escaping, `base64_*` and `escapejs` are for no message.
-FILTERS: dict[str, Filter | None] = {
-    **dict.fromkeys(
-        [
-            "abs",
-            "at_most",
-            "at_least",
-            "ceil",
-            "divided_by",
-            "floor",
-            "minus",
-            "plus",
-            "times",
-            "modulo",
-            "capitalize",
-            "append",
-            "downcase",
-            "escape",
-            "lstrip",
-            "prepend",
-            "remove",
-            "replace",
-            "replace_first",
-            "slice",
-            "split",
-            "upcase",
-            "strip",
-            "rstrip",
-            "strip_newlines",
-            "truncate",
-            "truncatewords",
-            "url_encode",
-            "join",
-            "first",
-            "last",
-            "concat",
-            "map",
-            "reverse",
-            "sort",
-            "sum",
-            "where",
-            "uniq",
-            "compact",
-            "size",
-            "default",
-            "newline_to_br",
-            "squish",
-        ]
+# What is not here does not exist: `safe` would undo escaping, `base64_*` and `escapejs` are for no message.
+_LIQUIDS_OWN = (
+    *("abs", "at_most", "at_least", "ceil", "divided_by", "floor", "minus", "plus", "times", "modulo"),
+    *("append", "capitalize", "downcase", "escape", "lstrip", "newline_to_br", "prepend", "remove", "replace", "replace_first"),
+    *(
+        "rstrip",
+        "size",
+        "slice",
+        "split",
+        "squish",
+        "strip",
+        "strip_newlines",
+        "truncate",
+        "truncatewords",
+        "upcase",
+        "url_encode",
     ),
-    "percent": percent,
-    "round": round_,
-    "date": date,
-}
+    *("compact", "concat", "first", "join", "last", "map", "reverse", "sort", "sum", "uniq", "where"),
+    "default",
+)
+# None: Liquid's own.
+FILTERS: dict[str, Filter | None] = {**dict.fromkeys(_LIQUIDS_OWN), "percent": percent, "round": round_, "date": date}
 
 
 def bounded(name: str, original: Filter) -> Filter:

@@ -5,7 +5,8 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -42,7 +43,7 @@ async def run_actions(
     wake = asyncio.Event()
     own = Http() if http is None else None
     name = f"{socket.gethostname()}/{os.getpid()}"
-    worker = Worker(name, database, clock, jitter, http or own or Http(), wake, limits or Limits())
+    worker = Worker(name, database, clock, http or own or Http(), jitter=jitter, wake=wake, limits=limits or Limits())
     consumer = Consumer(database, log, clock, lambda: worker.workspace, wake)
     try:
         async with asyncio.TaskGroup() as group:
@@ -70,7 +71,7 @@ async def serve(settings: Settings) -> None:
     async def ready() -> dict[str, bool]:
         return {"database": await _answers(database), "log": await log.ready()}
 
-    server = uvicorn.Server(
+    server = _HealthServer(
         uvicorn.Config(
             health_app(ready, CollectorRegistry()), host=settings.host, port=settings.port, log_config=None, access_log=False
         )
@@ -84,9 +85,17 @@ async def serve(settings: Settings) -> None:
         await database.dispose()
 
 
+class _HealthServer(uvicorn.Server):
+    """Without uvicorn's own signal handling: ours ends the work in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def _serve_health(server: uvicorn.Server, stop: asyncio.Event) -> None:
-    """Health until `stop`: uvicorn's own signal handling is left out, ours ends the work in order."""
-    serving = asyncio.create_task(server._serve())
+    """Health until `stop`."""
+    serving = asyncio.create_task(server.serve())
     await stop.wait()
     server.should_exit = True
     await serving

@@ -1,7 +1,7 @@
 """HTTP requests to destinations: the name is resolved once, every address checked, and a checked address dialled.
 
-No redirects, no proxies from the environment, no decompression; at most 64 kB of an answer is kept, and everything together has one
-deadline. `Host` and the TLS name stay those of the URL.
+No redirects, no proxies from the environment, no decompression; at most 64 kB of an answer is kept, and everything together has
+one deadline. `Host` and the TLS name stay those of the URL.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface is httpcore's
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:

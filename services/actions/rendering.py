@@ -1,6 +1,7 @@
 """From a step of a play and the record of its run to what a person or a tool gets to see.
 
-Rendering the same step of the same run gives the same bytes every time, so that a second try says exactly what the first one said.
+Rendering the same step of the same run gives the same bytes every time, so that a second try says exactly what the first one
+said.
 """
 
 import re

@@ -22,7 +22,7 @@ def delivery_id(run_id: str, step: str) -> str:
 def next_delivery(
     run: RunOpened, steps: Steps, finished: str | None, context: Mapping[str, Any], reached_at: Instant
 ) -> dict[str, Any] | None:
-    """The delivery that follows the step `finished` (None: the run's first), reached at `reached_at`; None when there is no more."""
+    """The delivery that follows the step `finished` (None: the run's first); None when there is no more."""
     reached = next_step(steps, finished, context, reached_at)
     if reached is None:
         return None

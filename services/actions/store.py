@@ -30,6 +30,7 @@ class Leased(NamedTuple):
     destination: str | None
     attempt: int
     reached_at: Instant
+    # The run's RunOpened, encoded.
     record: bytes
 
 
@@ -116,14 +117,14 @@ async def close_inbox_tasks(connection: AsyncConnection, run_id: str, reason: st
 
 async def bury_record(connection: AsyncConnection, origin: str, reason: str, value: bytes, now: Instant) -> None:
     """A record that cannot be used, kept with its reason; `origin` is `runs/PARTITION/OFFSET`."""
-    await _bury(connection, "record", origin, origin, reason, value, now)
+    await _bury(connection, "record", origin, origin=origin, reason=reason, value=value, now=now)
 
 
 # ------------------------------------------------------------------ leases
 
 
 async def find_due(connection: AsyncConnection, now: Instant, full: Sequence[str], limit: int) -> list[tuple[str, str | None]]:
-    """Deliveries whose turn it is, the longest due first, without those for destinations in `full`: (delivery_id, destination)."""
+    """Deliveries whose turn it is, (delivery_id, destination), the longest due first; none for destinations in `full`."""
     due: Select[Any] = select(delivery.c.delivery_id, delivery.c.destination).where(
         delivery.c.state == "waiting", delivery.c.due_at <= now
     )
@@ -156,7 +157,10 @@ async def lease(connection: AsyncConnection, ids: Sequence[str], worker: str, no
     )
     rows = taken.all()
     records = await _records(connection, [row.run_id for row in rows])
-    return [Leased(*row[:7], records[row.run_id]) for row in rows]
+    return [
+        Leased(row.delivery_id, row.run_id, row.step, row.kind, row.destination, row.attempt, row.created_at, records[row.run_id])
+        for row in rows
+    ]
 
 
 async def rescue(connection: AsyncConnection, now: Instant) -> int:
@@ -246,7 +250,7 @@ async def add_task(connection: AsyncConnection, row: dict[str, Any]) -> None:
 async def bury_delivery(connection: AsyncConnection, leased: Leased, reason: str, value: bytes, now: Instant) -> None:
     """A delivery that was given up, kept with its reason."""
     key = f"{leased.delivery_id}/{leased.attempt}"
-    await _bury(connection, "delivery", key, leased.delivery_id, reason, value, now)
+    await _bury(connection, "delivery", key, origin=leased.delivery_id, reason=reason, value=value, now=now)
 
 
 async def tasks_are_done(connection: AsyncConnection, run_id: str) -> bool:
@@ -332,7 +336,9 @@ async def _records(connection: AsyncConnection, run_ids: list[str]) -> dict[str,
     return {row.run_id: row.record for row in found}
 
 
-async def _bury(connection: AsyncConnection, kind: str, key: str, origin: str, reason: str, value: bytes, now: Instant) -> None:
+async def _bury(
+    connection: AsyncConnection, kind: str, key: str, *, origin: str, reason: str, value: bytes, now: Instant
+) -> None:
     letter = {
         "dead_letter_id": str(uuid.uuid5(_LETTERS, f"{kind}/{key}")),
         "kind": kind,

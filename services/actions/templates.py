@@ -1,11 +1,12 @@
 """Liquid templates, limited: what a play's author writes around the numbers of a run.
 
-A template sees `account user owner event evidence run play` and nothing else: no clock, no files, no other templates. A path that is
-not there is an error that names it, and so is one that is empty (null): a task never says "exports fell from  to ". `default` gives
-a value for both, and `{% if account.champion %}` asks. Data is never read as a template, so a customer called {{ x }} stays that.
+A template sees `account user owner event evidence run play` and nothing else: no clock, no files, no other templates. A path
+that is not there is an error that names it, and so is one that is empty (null): a task never says "exports fell from  to ".
+`default` gives a value for both, and `{% if account.champion %}` asks. Data is never read as a template, so a customer called
+{{ x }} stays that.
 
-Every template has at most 16,384 characters, writes at most 64 kB, and ends within a fifth of a second: the time is looked at on every
-look-up, filter and loop, and nothing between two looks can take long, because what goes into a filter is bounded.
+Every template has at most 16,384 characters, writes at most 64 kB, and ends within a fifth of a second: the time is looked at
+on every look-up, filter and loop, and nothing between two looks can take long, because what goes into a filter is bounded.
 """
 
 import time
@@ -34,23 +35,10 @@ MAX_LOCALS = 65_536
 MAX_SECONDS = 0.2
 
 _TAGS = frozenset(
-    [
-        "content",
-        "output",
-        "illegal",
-        "if",
-        "unless",
-        "case",
-        "for",
-        "break",
-        "continue",
-        "capture",
-        "cycle",
-        "assign",
-        "comment",
-        "doc",
-        "#",
-    ]
+    (
+        *("content", "output", "illegal", "comment", "doc", "#"),
+        *("if", "unless", "case", "for", "break", "continue", "capture", "cycle", "assign"),
+    )
 )
 
 
@@ -129,7 +117,7 @@ class _Environment(Environment):
     block_nesting_limit = 20
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        super().setup_tags_and_filters(extra=False)
+        super().setup_tags_and_filters(extra=extra)
         self.add_tag(_FilledOutput)
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
         self.filters = {
@@ -148,7 +136,7 @@ def render(template: str, context: Mapping[str, Any], *, html: bool = False) -> 
     Raises:
         TemplateFailed: bad syntax, an undefined or empty path, a limit.
     """
-    compiled = _compile(template, html)
+    compiled = _compile(template, html=html)
     try:
         return compiled.render(context)
     except (LiquidError, ArithmeticError, ValueError, TypeError, RecursionError) as error:
@@ -161,7 +149,7 @@ def unknown_paths(template: str, roots: frozenset[str] = ROOTS) -> list[str]:
     Raises:
         TemplateFailed: the template cannot be read, or uses an unknown filter.
     """
-    analysis = _compile(template, False).analyze(include_partials=False)
+    analysis = _compile(template, html=False).analyze(include_partials=False)
     for name in analysis.filters:
         if name not in FILTERS:
             raise TemplateFailed(f"unknown filter {name!r}; there are {', '.join(sorted(FILTERS))}")
@@ -175,7 +163,7 @@ def unknown_paths(template: str, roots: frozenset[str] = ROOTS) -> list[str]:
 
 
 @lru_cache(maxsize=2048)
-def _compile(template: str, html: bool) -> BoundTemplate:
+def _compile(template: str, *, html: bool) -> BoundTemplate:
     try:
         return (_HTML if html else _TEXT).from_string(template)
     except (LiquidError, ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """Leases the deliveries that are due, and carries them out, several at a time.
 
-A delivery belongs to whoever holds its lease. A worker that dies loses its leases after a minute, and the deliveries go out again with
-the same ids; one that was only slow finds, when it wants to finish, that its lease is gone, and writes nothing.
+A delivery belongs to whoever holds its lease. A worker that dies loses its leases after a minute, and the deliveries go out
+again with the same ids; one that was only slow finds, when it wants to finish, that its lease is gone, and writes nothing.
 """
 
 import asyncio
@@ -52,8 +52,9 @@ class Worker:
         name: str,
         database: AsyncEngine,
         clock: Clock,
-        jitter: Callable[[], float],
         http: Http,
+        *,
+        jitter: Callable[[], float],
         wake: asyncio.Event,
         limits: Limits = Limits(),
     ) -> None:
@@ -169,7 +170,9 @@ class Worker:
 
         async def end() -> None:
             people = self.workspace.people
-            outcome = await end_try(self._database, leased, carried, people, started_at, self._clock(), jitter)
+            outcome = await end_try(
+                self._database, leased, carried, people, started_at=started_at, now=self._clock(), jitter=jitter
+            )
             name = leased.destination or ""
             self._breakers[name] = breaker.after(self._breakers.get(name, Breaker()), outcome, self._clock())
 

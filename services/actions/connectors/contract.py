@@ -80,7 +80,9 @@ def url_refusal(url: str, *, private: bool) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One try of one delivery. `delivery_id` stays the same for every try and goes out as the tool's idempotency key or marker."""
+    """One try of one delivery. `delivery_id` stays the same for every try and goes out as the tool's idempotency key or
+    marker.
+    """
 
     delivery_id: str
     step: str

@@ -8,9 +8,10 @@
         username: "env:SMTP_USER"
         password: "env:SMTP_PASSWORD"
 
-With smtp:// the connection is encrypted where the server offers it, and must be where there is a password. The Message-ID is made from
-the delivery's id and stays the same for every try: a mail may come twice after a lost answer, and a mail reader then shows one.
-The server's address is chosen by whoever owns the workspace and is usually inside the house, so it is not held to the public internet.
+With smtp:// the connection is encrypted where the server offers it, and must be where there is a password. The Message-ID is
+made from the delivery's id and stays the same for every try: a mail may come twice after a lost answer, and a mail reader then
+shows one. The server's address is chosen by whoever owns the workspace and is usually inside the house, so it is not held to
+the public internet.
 """
 
 import html
@@ -62,7 +63,7 @@ class Settings(DestinationSettings):
     password: SecretReference | None = None
 
 
-async def send(outgoing: Outgoing, settings: Settings, http: Http) -> Outcome:
+async def send(outgoing: Outgoing, settings: Settings, _http: Http) -> Outcome:
     """Success is the server's answer to the end of the data."""
     try:
         mail = compose(outgoing, settings.from_)

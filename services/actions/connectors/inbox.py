@@ -3,7 +3,8 @@
     do:
       - task: {to: inbox, title: "Call {{ account.name }}"}
 
-There is nothing to send: the task is written in the same transaction that finishes the delivery, so it can be neither lost nor doubled.
+There is nothing to send: the task is written in the same transaction that finishes the delivery, so it can be neither lost nor
+doubled.
 """
 
 from services.actions.connectors.contract import DestinationSettings, Outgoing
@@ -17,6 +18,6 @@ class Settings(DestinationSettings):
     """It has none of its own."""
 
 
-async def send(outgoing: Outgoing, settings: Settings, http: Http) -> Outcome:
+async def send(outgoing: Outgoing, _settings: Settings, _http: Http) -> Outcome:
     """Nothing leaves the house."""
     return Delivered(external_id=outgoing.delivery_id)

@@ -4,9 +4,9 @@
       slack-cs: {kind: slack, url: "env:SLACK_CS_URL"}
 
 The URL is itself the secret, so it is a reference. What a play writes arrives as it is: `&`, `<` and `>` are escaped, so that a
-customer's name can neither call the whole channel nor hide a link. Slack takes no idempotency key: after an answer that was lost the
-message may come twice. The delivery's id is the first block's `block_id`.
-Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+customer's name can neither call the whole channel nor hide a link. Slack takes no idempotency key: after an answer that was
+lost the message may come twice. The delivery's id is the first block's `block_id`. Source:
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
 from typing import Any

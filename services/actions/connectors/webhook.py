@@ -3,9 +3,9 @@
     destinations:
       hooks: {kind: webhook, url: "https://tools.acme.example/hook", secret: "env:HOOK_SECRET"}
 
-`webhook-id` is the delivery's id, the same for every try: a receiver that keeps ids sees each delivery once. The secret is `whsec_` and
-base64 (24 to 64 bytes), or any other text, whose bytes are the key. Of two secrets, while one is being replaced, both sign.
-Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+`webhook-id` is the delivery's id, the same for every try: a receiver that keeps ids sees each delivery once. The secret is
+`whsec_` and base64 (24 to 64 bytes), or any other text, whose bytes are the key. Of two secrets, while one is being replaced,
+both sign. Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
 import base64

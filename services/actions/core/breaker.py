@@ -1,7 +1,7 @@
 """Keeps one broken destination from delaying the others.
 
-After ten failures in a row nothing is sent to it for ten seconds, then one delivery at a time until one succeeds; each further failure
-doubles the pause, up to five minutes. A destination that asks to be left alone (429) is left alone at once.
+After ten failures in a row nothing is sent to it for ten seconds, then one delivery at a time until one succeeds; each further
+failure doubles the pause, up to five minutes. A destination that asks to be left alone (429) is left alone at once.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Which step of a run comes next.
 
-A step's path is its place in the play's `do`: `0`, `2`, `2.then.0`. `if` is judged when it is reached and has no delivery of its own.
+A step's path is its place in the play's `do`: `0`, `2`, `2.then.0`. `if` is judged when it is reached and has no delivery of
+its own.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ def step_at(steps: Steps, path: str) -> Task | Message | Email | Webhook | Wait:
     *prefix, index = path.split(".")
     step = _list_at(steps, prefix)[int(index)]
     if isinstance(step, Choice):
-        raise LookupError(f"{path} is an if")
+        raise LookupError(f"{path} is an if")  # noqa: TRY004 - the path is wrong, not a type
     return step
 
 
@@ -75,7 +76,7 @@ def _list_at(steps: Steps, prefix: list[str]) -> Steps:
     for position in range(0, len(prefix), 2):
         choice = steps[int(prefix[position])]
         if not isinstance(choice, Choice):
-            raise LookupError(f"{'.'.join(prefix)} is not a branch")
+            raise LookupError(f"{'.'.join(prefix)} is not a branch")  # noqa: TRY004 - the path is wrong, not a type
         steps = _branch(choice, prefix[position + 1])
     return steps
 

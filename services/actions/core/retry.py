@@ -1,7 +1,7 @@
 """When a delivery is tried again, and what an HTTP answer means.
 
-The schedule is that of Standard Webhooks (spec/standard-webhooks.md): after the first try 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h,
-20 h and 24 h, each 20 % more or less.
+The schedule is that of Standard Webhooks (spec/standard-webhooks.md): after the first try 5 s, 5 min, 30 min, 2 h, 5 h, 10 h,
+14 h, 20 h and 24 h, each 20 % more or less.
 """
 
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ _TIMEOUT, _GONE, _TOO_EARLY, _TOO_MANY = 408, 410, 425, 429
 def after_failure(outcome: TryAgain, failures: int, age: Microseconds, jitter: float) -> TryAgain | GiveUp:
     """The same outcome with `after` filled in, or the end of it.
 
-    `failures` counts the failed tries before this one, throttled ones left out; `age` is how long the delivery exists; `jitter` is a
-    number from -1 to 1. What the tool asks for is kept between our own gap and an hour, and only ever prolonged.
+    `failures` counts the failed tries before this one, throttled ones left out; `age` is how long the delivery exists; `jitter`
+    is a number from -1 to 1. What the tool asks for is kept between our own gap and an hour, and only ever prolonged.
     """
     if failures >= len(SCHEDULE):
         return GiveUp(f"failed {failures + 1} times; the last: {outcome.reason}", outcome.status, outcome.response)
@@ -55,7 +55,10 @@ def after_failure(outcome: TryAgain, failures: int, age: Microseconds, jitter: f
 
 
 def parse_retry_after(text: str | None, now: Instant) -> Microseconds | None:
-    """Read a Retry-After header (RFC 9110 10.2.3): seconds, a fraction of them too, or an HTTP date; None when it says nothing usable."""
+    """Read a Retry-After header (RFC 9110 10.2.3): seconds, a fraction of them too, or an HTTP date.
+
+    None when it says nothing usable.
+    """
     if text is None:
         return None
     try:

@@ -7,7 +7,8 @@
         then: [{message: {to: slack-cs, text: "..."}}]
         else: [{email: {to: mail, recipient: account.champion, subject: "...", text: "..."}}]
 
-`wait`: with `until`, `then` says what follows when that has come; when only the time of `for` or `until_date` has passed, the steps go on.
+`wait`: with `until`, `then` says what follows when that has come; when only the time of `for` or `until_date` has passed, the
+steps go on.
 """
 
 import difflib
