@@ -84,8 +84,7 @@ def _checked(paths: list[Path]) -> "Checked":
         raise WrongUsage(str(error)) from error
     checked = check(files)
     if checked.problems:
-        for problem in checked.problems:
-            show.say(render(problem, files.get(problem.file, "")))
+        show.say(render(checked.problems, files))
         raise Found("")
     if not checked.plays:
         raise WrongUsage("there is no play in what was given")

@@ -32,6 +32,7 @@ TYPES: dict[str, pa.DataType] = {
 }
 REQUIRED = ("name", "account_id")
 MOMENTS = ("occurred_at", "received_at")
+NOTHING = (b"", b"null")
 CHUNK = 8 << 20  # bytes of JSON Lines that become one piece of a table
 
 
@@ -105,9 +106,10 @@ class Posted(msgspec.Struct):
     occurred_at: str | None = None
     received_at: str | None = None
     seq: int | None = None
-    properties: msgspec.Raw = msgspec.Raw(b"{}")
-    traits: msgspec.Raw | None = None
-    user_traits: msgspec.Raw | None = None
+    # JSON as it stands; empty where the line does not say.
+    properties: msgspec.Raw = msgspec.Raw()
+    traits: msgspec.Raw = msgspec.Raw()
+    user_traits: msgspec.Raw = msgspec.Raw()
 
 
 def read_json_lines(file: Path) -> pa.Table:
@@ -144,7 +146,7 @@ def _table(file: Path, rows: list[Posted], begin: int) -> pa.Table:
         if name in MOMENTS:
             values = [_instant(file, text, name, place) for place, text in enumerate(values, begin)]
         elif kind == pa.large_binary():
-            values = [None if raw is None else bytes(raw) for raw in values]
+            values = [None if bytes(raw) in NOTHING else bytes(raw) for raw in values]
         array = pa.array(values, pa.string() if kind == WORD else kind)
         columns[name] = array.dictionary_encode() if kind == WORD else array
     return pa.table(columns)
