@@ -1,0 +1,151 @@
+"""One batch from records to a commit: load what it needs, have the engine decide, store everything in one transaction."""
+
+import asyncio
+from collections.abc import Collection, Iterable
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.rules import store
+from services.rules.aliases import Identity, aliases_of
+from services.rules.catalog import Catalog, Plays, encode_catalog
+from services.rules.heard import Poison
+from services.rules.loading import load
+from services.rules.partitions import Owned
+from services.rules.reading import Slice, origin
+from services.rules.rows import Rows
+from services.rules.work import Work, do, do_carefully
+from shared.db.database import reading
+from shared.instants import Instant
+
+
+class Fenced(Exception):
+    """Other workers have taken these partitions: nothing of the batch was stored."""
+
+    def __init__(self, partitions: set[int]) -> None:
+        super().__init__(f"partitions {sorted(partitions)} have been taken by another worker")
+        self.partitions = partitions
+
+
+class Batch:
+    """Records of some partitions, or none, and the accounts on which there is something to do."""
+
+    def __init__(self, owned: Collection[Owned], parts: list[Slice], works: dict[str, Work], replay: bool) -> None:
+        self._parts = parts
+        self._works = works
+        self.rows = Rows(replay)
+        self._ends = {part.owned: (part.next_offset, part.at) for part in parts}
+        self._owned = sorted(owned, key=lambda one: one.partition)
+        self._catalogs: dict[Owned, tuple[Catalog, Plays]] = {}
+        self._earliest: dict[Owned, Instant] = {}
+
+    @property
+    def duplicates(self) -> int:
+        """How many events were repeats."""
+        return sum(work.duplicates for work in self._works.values())
+
+    def set_catalog(self, owned: Owned, catalog: Catalog) -> None:
+        """Go on with this catalog, for the same plays, after the commit."""
+        self._catalogs[owned] = (catalog, owned.engine)
+
+    async def run(self, database: AsyncEngine) -> None:
+        """Do it all. When this raises, nothing is stored, or it is not known; then the partitions must be put back.
+
+        Raises Fenced, and what the database raises.
+        """
+        async with reading(database) as connection:
+            known = await self._known_events(connection)
+            await load(connection, self._works.values())
+            identity = await self._identity(connection)
+        await asyncio.to_thread(do, self._works.values(), known)
+        await self._carefully(database, known)
+        await asyncio.to_thread(self._collect, identity)
+        async with database.begin() as connection:
+            await self._commit(connection)
+        self._keep()
+
+    async def _known_events(self, connection: AsyncConnection) -> set[tuple[int, bytes]]:
+        heard = [one for part in self._parts for one in part.heard]
+        months = {one.month for one in heard}
+        return await store.known_events(connection, months | {month - 1 for month in months}, [one.fingerprint for one in heard])
+
+    async def _identity(self, connection: AsyncConnection) -> Identity:
+        meant, released = aliases_of(self._parts)
+        meanings = await store.find_meanings(connection, list(meant))
+        return Identity(meanings, await store.find_waiting(connection, list(released)), self.rows)
+
+    async def _carefully(self, database: AsyncEngine, known: set[tuple[int, bytes]]) -> None:
+        broken = [work for work in self._works.values() if work.broken is not None]
+        if not broken:
+            return
+        for work in broken:
+            work.owned.accounts.forget([work.account_id])
+            work.again()
+        async with reading(database) as connection:
+            await load(connection, broken)
+        await asyncio.to_thread(_all_carefully, broken, known)
+
+    def _collect(self, identity: Identity) -> None:
+        for part in self._parts:
+            identity.take(part)
+            for poison in part.poison:
+                self.rows.add_dead_letter(poison)
+            self._change_plays(part)
+        for work in self._works.values():
+            self._collect_work(work)
+
+    def _collect_work(self, work: Work) -> None:
+        owned, rows = work.owned, self.rows
+        for heard in work.taken:
+            rows.add_event(heard)
+        for poison in work.given_up:
+            rows.add_dead_letter(poison)
+        if work.effects:
+            rows.add_effects(work.effects, owned.owner)
+        # An account all of whose events were given up was never there.
+        if work.loaded is not None and (work.taken or not work.loaded.new):
+            earliest = rows.add_account(work.loaded, owned.partition)
+            if earliest is not None:
+                self._earliest[owned] = min(earliest, self._earliest.get(owned, earliest))
+
+    def _change_plays(self, part: Slice) -> None:
+        if part.control is None:
+            return
+        owned, offset = part.owned, part.next_offset - 1
+        catalog = owned.catalog.after(part.control, offset, part.at)
+        try:
+            self._catalogs[owned] = (catalog, owned.engine_of(catalog))
+        except Exception as error:  # noqa: BLE001 - plays that the engine cannot take must not stop the partition
+            reason = f"these plays cannot be used: {type(error).__name__}: {error}"
+            self.rows.add_dead_letter(Poison(origin(owned.partition, offset), reason, part.control_value, part.at))
+
+    async def _commit(self, connection: AsyncConnection) -> None:
+        lost = await store.advance(connection, [self._advance(owned) for owned in self._owned])
+        if lost:
+            raise Fenced(lost)
+        await store.write(connection, self.rows)
+        for owned, (catalog, _) in self._catalogs.items():
+            await store.keep_plays(connection, owned.partition, encode_catalog(catalog))
+
+    def _advance(self, owned: Owned) -> store.Advance:
+        next_offset, at = self._ends.get(owned, (owned.next_offset, owned.at))
+        return store.Advance(owned.partition, owned.epoch, next_offset, at)
+
+    def _keep(self) -> None:
+        used: dict[Owned, list[str]] = {}
+        for work in self._works.values():
+            if work.loaded is not None and (work.taken or not work.loaded.new):
+                work.owned.accounts.add(work.loaded)
+                used.setdefault(work.owned, []).append(work.account_id)
+        for owned, account_ids in used.items():
+            owned.accounts.saved(account_ids)
+        for owned, (catalog, engine) in self._catalogs.items():
+            owned.use(catalog, engine)
+        for owned in self._owned:
+            owned.moved(*self._ends.get(owned, (owned.next_offset, owned.at)))
+            owned.expect_deadline(self._earliest.get(owned))
+            owned.outbox_waiting = owned.outbox_waiting or owned.owner in self.rows.owners
+
+
+def _all_carefully(works: Iterable[Work], known: set[tuple[int, bytes]]) -> None:
+    for work in works:
+        do_carefully(work, known)

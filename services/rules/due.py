@@ -1,0 +1,54 @@
+"""Deadlines: which subjects' time has passed, and when the log must be told that time goes on. Nothing sweeps over accounts."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.rules import store
+from services.rules.heard import Poison
+from services.rules.partitions import Owned
+from services.rules.rows import Rows
+from services.rules.work import Work
+from shared.db.database import reading
+from shared.instants import SECOND, Instant
+
+# A log that counts in whole milliseconds would not pass a deadline of less than one ago.
+_PASSED_FOR_CERTAIN = 2_000
+
+
+def has_due(owned: Owned) -> bool:
+    """Whether time has passed a deadline of the partition (as far as is known without asking)."""
+    return owned.earliest is not None and owned.earliest < owned.at
+
+
+async def due_works(database: AsyncEngine, owned: Owned, limit: int) -> dict[str, Work]:
+    """At most `limit` subjects with a deadline before the partition's time, the earliest first, by account."""
+    async with reading(database) as connection:
+        found = await store.due_subjects(connection, owned.partition, owned.at, limit)
+    works: dict[str, Work] = {}
+    for account_id, key in found:
+        work = works.setdefault(account_id, Work(owned, account_id, until=owned.at))
+        work.subjects.add(key)
+    return works
+
+
+async def ask_for_earliest(database: AsyncEngine, owned: Owned) -> None:
+    """Learn the partition's earliest deadline from what is stored."""
+    async with reading(database) as connection:
+        owned.earliest = await store.earliest_deadline(connection, owned.partition)
+
+
+async def give_up_deadlines(database: AsyncEngine, work: Work, reason: str) -> None:
+    """Let go of deadlines whose outcome the database refuses even alone: a dead letter says so."""
+    owned, rows = work.owned, Rows(replay=False)
+    where = f"events/{owned.partition}/{owned.next_offset}/{work.account_id}/{work.until}"
+    rows.add_dead_letter(Poison(where, reason, b"", owned.at))
+    async with database.begin() as connection:
+        if not await store.advance(connection, [store.Advance(owned.partition, owned.epoch, owned.next_offset, owned.at)]):
+            await store.write(connection, rows)
+            await store.clear_deadlines(connection, work.account_id, list(work.subjects))
+
+
+def needs_tick(owned: Owned, now: Instant) -> bool:
+    """Whether only a tick can move time past a deadline that the worker's clock has passed: at most one is under way."""
+    if owned.pending or owned.earliest is None or owned.earliest + _PASSED_FOR_CERTAIN >= now or has_due(owned):
+        return False
+    return owned.ticked_at is None or owned.ticked_at + SECOND <= now or owned.ticked_for != owned.earliest

@@ -1,0 +1,33 @@
+"""What a record of topic `events` turns out to be, other than a change of plays or a tick."""
+
+from typing import NamedTuple
+
+from shared.instants import Instant
+from shared.records import Event, Mapping
+
+
+class Heard(NamedTuple):
+    """An event of a known account. Its name is (account, source, id); `fingerprint` stands for it, in `month`."""
+
+    event: Event
+    offset: int
+    month: int
+    fingerprint: bytes
+    record: bytes
+
+
+class About(NamedTuple):
+    """An event without an account, a mapping, or either under a key that is not its own."""
+
+    record: Event | Mapping
+    key: str
+    at: Instant
+
+
+class Poison(NamedTuple):
+    """What cannot be taken, and why. `origin` is where it lies in the log."""
+
+    origin: str
+    reason: str
+    value: bytes
+    at: Instant

@@ -1,0 +1,69 @@
+"""A partition of topic `events` while this worker owns it: how far it is, its plays, its accounts in memory, what is pending."""
+
+from collections import deque
+
+from services.rules.accounts import Accounts
+from services.rules.catalog import Catalog, MakeEngine, Plays, decode_catalog
+from services.rules.store import Progress
+from shared.instants import Instant
+from shared.log.contract import Record
+
+
+class Owned:
+    """One partition under one epoch. What is stored moves it on; when a transaction fails, it is put back to what is stored."""
+
+    def __init__(self, partition: int, progress: Progress, make_engine: MakeEngine, documents: int) -> None:
+        """Keep about `documents` documents in memory."""
+        self.partition = partition
+        self.epoch = progress.epoch
+        self.owner = f"rules:{partition}"
+        self.accounts = Accounts(documents)
+        # Read from the log, and not stored yet.
+        self.pending: deque[Record] = deque()
+        self.outbox_waiting = True
+        # Offsets of records that the database refuses even alone, and why.
+        self.refused: dict[int, str] = {}
+        # The worker's clock when it last appended a tick.
+        self.ticked_at: Instant | None = None
+        # The deadline for which that was.
+        self.ticked_for: Instant | None = None
+        self._make_engine = make_engine
+        self.put_back(progress)
+
+    def put_back(self, progress: Progress) -> None:
+        """Be what is stored, and forget what is only in memory."""
+        self.accounts.clear()
+        self.next_offset = progress.next_offset
+        self.at = progress.at
+        # Never later than the earliest deadline of the partition's subjects; None when there is none.
+        self.earliest = progress.earliest_deadline
+        catalog = decode_catalog(progress.plays)
+        self.use(catalog, self.engine_of(catalog))
+        self.skip_stored()
+        # Whether the failed transaction left something in it is not known.
+        self.outbox_waiting = True
+
+    def engine_of(self, catalog: Catalog) -> Plays:
+        """The engine of these plays. Raises whatever the engine raises for plays that it cannot take."""
+        return self._make_engine(catalog.applied, catalog.paused)
+
+    def use(self, catalog: Catalog, engine: Plays) -> None:
+        """Go on with these plays."""
+        self.catalog = catalog
+        self.engine = engine
+
+    def moved(self, next_offset: int, at: Instant) -> None:
+        """The records before `next_offset` are stored."""
+        self.next_offset = next_offset
+        self.at = at
+        self.skip_stored()
+
+    def skip_stored(self) -> None:
+        """Let go of the records that are stored."""
+        while self.pending and self.pending[0].offset < self.next_offset:
+            self.pending.popleft()
+
+    def expect_deadline(self, deadline: Instant | None) -> None:
+        """A subject was stored with this deadline."""
+        if deadline is not None and (self.earliest is None or deadline < self.earliest):
+            self.earliest = deadline

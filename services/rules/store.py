@@ -1,0 +1,256 @@
+"""The rules service's SQL, as verbs. Each works in the transaction of the connection that it is given; none commits."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.rules import bulk
+from services.rules.bulk import Row
+from services.rules.core.identity import Meaning
+from services.rules.core.state import SubjectKey
+from services.rules.rows import Rows
+from shared.db import tables
+from shared.instants import Instant
+from shared.records import Event
+from shared.topics import EVENTS
+
+
+class Progress(NamedTuple):
+    """How far a partition is, as stored, and the epoch under which that was read."""
+
+    epoch: int
+    next_offset: int
+    at: Instant
+    plays: str
+    earliest_deadline: Instant | None
+
+
+class Advance(NamedTuple):
+    """Where a partition is to be after a transaction, if `epoch` is still its own."""
+
+    partition: int
+    epoch: int
+    next_offset: int
+    at: Instant
+
+
+# ------------------------------------------------------------------ partitions
+
+_TAKE_OVER = text(
+    "INSERT INTO partition (topic, partition, epoch, next_offset, at, plays) VALUES (:topic, :partition, 1, 0, 0, '{}') "
+    "ON CONFLICT (topic, partition) DO UPDATE SET epoch = partition.epoch + 1 RETURNING epoch, next_offset, at, plays"
+)
+_PROGRESS = text("SELECT epoch, next_offset, at, plays FROM partition WHERE topic = :topic AND partition = :partition")
+_EARLIEST = text("SELECT min(next_deadline) FROM subject WHERE partition = :partition")
+_ADVANCE = (
+    "UPDATE partition SET next_offset = given.next_offset, at = given.at "
+    "FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS given(partition, epoch, next_offset, at) "
+    "WHERE topic = $5 AND partition.partition = given.partition AND partition.epoch = given.epoch RETURNING partition.partition"
+)
+_ADVANCE_ONE = text(
+    "UPDATE partition SET next_offset = :next_offset, at = :at "
+    "WHERE topic = :topic AND partition = :partition AND epoch = :epoch RETURNING partition"
+)
+
+
+async def take_over(connection: AsyncConnection, partition: int) -> Progress:
+    """Raise the partition's epoch: from now on no transaction under an older one changes anything."""
+    found = (await connection.execute(_TAKE_OVER, {"topic": EVENTS, "partition": partition})).one()
+    return Progress(found.epoch, found.next_offset, found.at, found.plays, await earliest_deadline(connection, partition))
+
+
+async def progress(connection: AsyncConnection, partition: int, epoch: int) -> Progress | None:
+    """How far the partition is; None if another worker has taken it since `epoch`."""
+    found = (await connection.execute(_PROGRESS, {"topic": EVENTS, "partition": partition})).one_or_none()
+    if found is None or found.epoch != epoch:
+        return None
+    return Progress(epoch, found.next_offset, found.at, found.plays, await earliest_deadline(connection, partition))
+
+
+async def advance(connection: AsyncConnection, advances: Sequence[Advance]) -> set[int]:
+    """The fence: move the partitions on. The answer is those that are not ours any more; then the transaction must not go on."""
+    if connection.dialect.name == "postgresql":
+        values = (*map(list, zip(*advances, strict=True)), EVENTS)
+        moved = {row[0] for row in await connection.exec_driver_sql(_ADVANCE, values)}
+    else:
+        moved = set()
+        for one in advances:
+            if (await connection.execute(_ADVANCE_ONE, {"topic": EVENTS, **one._asdict()})).first() is not None:
+                moved.add(one.partition)
+    return {one.partition for one in advances} - moved
+
+
+async def earliest_deadline(connection: AsyncConnection, partition: int) -> Instant | None:
+    """The earliest deadline of the partition's subjects."""
+    found: Instant | None = (await connection.execute(_EARLIEST, {"partition": partition})).scalar()
+    return found
+
+
+_DUE = text(
+    "SELECT account_id, kind, value FROM subject WHERE partition = :partition AND next_deadline < :until "
+    "ORDER BY next_deadline LIMIT :limit"
+)
+_ACCOUNTS_AFTER = text(
+    "SELECT account_id FROM account WHERE partition = :partition AND account_id > :cursor AND plays_offset < :offset "
+    "ORDER BY account_id LIMIT :limit"
+)
+
+
+async def due_subjects(connection: AsyncConnection, partition: int, until: Instant, limit: int) -> list[tuple[str, SubjectKey]]:
+    """The subjects with a deadline earlier than `until`, the earliest first."""
+    found = await connection.execute(_DUE, {"partition": partition, "until": until, "limit": limit})
+    return [(account_id, SubjectKey(kind, value)) for account_id, kind, value in found]
+
+
+async def accounts_to_warm(connection: AsyncConnection, partition: int, cursor: str, offset: int, limit: int) -> list[str]:
+    """The next accounts, by id, that were not brought to the plays of the record at `offset`."""
+    given = {"partition": partition, "cursor": cursor, "offset": offset, "limit": limit}
+    return [row[0] for row in await connection.execute(_ACCOUNTS_AFTER, given)]
+
+
+# ------------------------------------------------------------------ what is known
+
+_KNOWN = "SELECT month, fingerprint FROM event WHERE month = ANY($1::integer[]) AND fingerprint = ANY($2::bytea[])"
+_KNOWN_SQLITE = "SELECT month, fingerprint FROM event WHERE month IN ({months}) AND fingerprint IN ({prints})"
+# Fewer than the 32,766 parameters that SQLite takes.
+_KEYS_AT_ONCE = 10_000
+_HISTORY = (
+    "SELECT id, name, source, account_id, user_id, occurred_at, received_at, properties, traits, user_traits, imported "
+    "FROM event WHERE {wanted} ORDER BY account_id, received_at, position"
+)
+_HISTORY_POSTGRESQL = _HISTORY.format(wanted="account_id = ANY($1::text[]) AND ($2::text[] IS NULL OR name = ANY($2))")
+_HISTORY_SQLITE = _HISTORY.format(
+    wanted="account_id IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR name IN (SELECT value FROM json_each(?2)))"
+)
+
+
+async def known_events(connection: AsyncConnection, months: Collection[int], prints: Sequence[bytes]) -> set[tuple[int, bytes]]:
+    """Which of the fingerprints are stored in these months."""
+    if not prints:
+        return set()
+    if connection.dialect.name == "postgresql":
+        return {(m, p) for m, p in await bulk.fetch(connection, _KNOWN, "", (list(months), list(prints)))}
+    known: set[tuple[int, bytes]] = set()
+    for start in range(0, len(prints), _KEYS_AT_ONCE):
+        some = prints[start : start + _KEYS_AT_ONCE]
+        statement = _KNOWN_SQLITE.format(months=_marks(len(months)), prints=_marks(len(some)))
+        known.update((m, p) for m, p in await bulk.fetch(connection, "", statement, (*months, *some)))
+    return known
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+async def find_accounts(connection: AsyncConnection, account_ids: Sequence[str]) -> list[Row]:
+    """(account_id, traits, first_seen_at, plays_offset) of those that exist."""
+    wanted = ("account_id", "traits", "first_seen_at", "plays_offset")
+    return await bulk.look_up(connection, tables.account, ("account_id",), _ones(account_ids), wanted)
+
+
+async def find_subjects(connection: AsyncConnection, keys: Sequence[Row]) -> list[Row]:
+    """(account_id, kind, value, document) of those that exist, by these three or, of an account, all."""
+    by = ("account_id", "kind", "value")[: len(keys[0])] if keys else ()
+    return await bulk.look_up(connection, tables.subject, by, keys, ("account_id", "kind", "value", "document"))
+
+
+async def find_users(connection: AsyncConnection, keys: Sequence[Row]) -> list[Row]:
+    """(account_id, user_id, traits) of those that exist, by these two or, of an account, all."""
+    by = ("account_id", "user_id")[: len(keys[0])] if keys else ()
+    return await bulk.look_up(connection, tables.account_user, by, keys, ("account_id", "user_id", "traits"))
+
+
+async def find_meanings(connection: AsyncConnection, aliases: Sequence[str]) -> dict[str, Meaning]:
+    """What the aliases are known to mean."""
+    found = await bulk.look_up(connection, tables.alias, ("alias",), _ones(aliases), ("alias", "account_id", "same_as"))
+    return {alias: Meaning(account_id, same_as) for alias, account_id, same_as in found}
+
+
+async def find_waiting(connection: AsyncConnection, aliases: Sequence[str]) -> list[Row]:
+    """(about, source, id, record) of the events that wait under the aliases, the first heard first."""
+    wanted = ("about", "source", "id", "record", "received_at")
+    found = await bulk.look_up(connection, tables.unassigned, ("about",), _ones(aliases), wanted)
+    return [row[:4] for row in sorted(found, key=lambda row: (row[4], row[1], row[2]))]
+
+
+def _ones(values: Iterable[str]) -> list[Row]:
+    return [(value,) for value in values]
+
+
+async def history(
+    connection: AsyncConnection, account_ids: Sequence[str], names: Collection[str] | None
+) -> dict[str, list[Event]]:
+    """The stored events of these accounts with these names (None: any), each account's in order."""
+    if connection.dialect.name == "postgresql":
+        values: Row = (list(account_ids), None if names is None else list(names))
+    else:
+        values = (_json(list(account_ids)), None if names is None else _json(list(names)))
+    found: dict[str, list[Event]] = {account_id: [] for account_id in account_ids}
+    for row in await bulk.fetch(connection, _HISTORY_POSTGRESQL, _HISTORY_SQLITE, values):
+        found[row[3]].append(_event(row))
+    return found
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _event(row: Row) -> Event:
+    properties, traits, user_traits = (None if value is None else msgspec.json.decode(value) for value in row[7:10])
+    return Event(
+        id=row[0],
+        name=row[1],
+        source=row[2],
+        account_id=row[3],
+        user_id=row[4],
+        occurred_at=row[5],
+        received_at=row[6],
+        properties=properties or {},
+        traits=traits,
+        user_traits=user_traits,
+        imported=bool(row[10]),
+    )
+
+
+# ------------------------------------------------------------------ what was decided
+
+
+async def keep_plays(connection: AsyncConnection, partition: int, plays: str) -> None:
+    """Keep the partition's catalog."""
+    await bulk.update(connection, tables.partition, ("topic", "partition"), ("plays",), [(EVENTS, partition, plays)])
+
+
+async def write(connection: AsyncConnection, rows: Rows) -> None:
+    """Store everything that a batch decided."""
+    for table, columns, new in rows.inserts():
+        await bulk.insert(connection, table, columns, new)
+    for table, columns, changed, keep in rows.upserts():
+        await bulk.upsert(connection, table, columns, changed, keep)
+    await bulk.update(connection, tables.run, ("run_id",), ("resolved_at", "resolution"), rows.resolved)
+    await bulk.delete(connection, tables.subject, ("account_id", "kind", "value"), rows.forgotten_subjects)
+    await bulk.delete(connection, tables.unassigned, ("about", "source", "id"), rows.released)
+
+
+async def clear_deadlines(connection: AsyncConnection, account_id: str, subjects: Sequence[SubjectKey]) -> None:
+    """Let these subjects have no deadline until their next event."""
+    keys, rows = ("account_id", "kind", "value"), [(account_id, key.kind, key.value, None) for key in subjects]
+    await bulk.update(connection, tables.subject, keys, ("next_deadline",), rows)
+
+
+# ------------------------------------------------------------------ the outbox
+
+_OUTBOX = text("SELECT id, topic, key, partition, value, at FROM outbox WHERE owner = :owner ORDER BY id LIMIT :limit")
+_OUTBOX_DONE = text("DELETE FROM outbox WHERE owner = :owner AND id <= :last")
+
+
+async def outbox_rows(connection: AsyncConnection, owner: str, limit: int) -> list[Row]:
+    """(id, topic, key, partition, value, at) of what this owner has yet to append, in order."""
+    return [tuple(row) for row in await connection.execute(_OUTBOX, {"owner": owner, "limit": limit})]
+
+
+async def outbox_appended(connection: AsyncConnection, owner: str, last: int) -> None:
+    """What this owner had to append up to row `last` is in the log."""
+    await connection.execute(_OUTBOX_DONE, {"owner": owner, "last": last})

@@ -1,0 +1,293 @@
+"""The rules worker's loop: records, deadlines, accounts to bring to the plays, the outbox, ticks.
+
+    poll ─► read ─► load ─► decide ─► one transaction ─► outbox ─► log
+
+One round does a little of each, so that none waits for long behind another. What fails is put back to what is stored and done
+again from there: never skipped, never done twice.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.rules import store
+from services.rules.batch import Batch, Fenced
+from services.rules.catalog import MakeEngine
+from services.rules.cold import ColdEngine
+from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, has_due, needs_tick
+from services.rules.failures import DATABASE_ERRORS, refuses_rows
+from services.rules.metrics import RulesMetrics
+from services.rules.outbox import publish
+from services.rules.partitions import Owned
+from services.rules.reading import Slice, read_slice
+from services.rules.warm_up import next_to_warm
+from services.rules.work import Work, works_of
+from shared.clock import Clock
+from shared.instants import SECOND
+from shared.log.contract import Entry, Log, LogUnavailable, Subscription
+from shared.records import Tick, encode
+from shared.telemetry import log_for
+from shared.topics import EVENTS
+
+GROUP = "rules"
+_log = log_for("rules")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much at once. Times are seconds."""
+
+    records: int = 5_000
+    due: int = 1_000
+    warm: int = 200
+    # Documents in memory for each partition.
+    documents: int = 50_000
+    poll: float = 0.2
+    pause: float = 0.25
+    longest_pause: float = 5.0
+    # After this long without the log a new subscription is made, since a consumer can be stuck for ever.
+    without_log: float = 30.0
+
+
+class Worker:
+    """One member of the group `rules`: it takes the partitions that the log assigns to it."""
+
+    def __init__(
+        self,
+        database: AsyncEngine,
+        log: Log,
+        clock: Clock,
+        stop: asyncio.Event,
+        metrics: RulesMetrics | None = None,
+        make_engine: MakeEngine = ColdEngine,
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._clock = clock
+        self._stop = stop
+        self._metrics = metrics or RulesMetrics()
+        self._make_engine = make_engine
+        self._bounds = bounds
+        self._limit = bounds.records
+        self._owned: dict[int, Owned] = {}
+        self._failures = 0
+        # Something in memory may not be what is stored.
+        self._dirty = False
+        self.healthy = False
+
+    async def run(self) -> None:
+        """Work until `stop` is set. Failures of the log and of the database are waited out."""
+        while not self._stop.is_set():
+            try:
+                async with self._log.subscribe(EVENTS, GROUP, self._assigned, self._revoked) as subscription:
+                    await self._work(subscription)
+            except LogUnavailable as error:
+                await self._pause("the log cannot be read", error)
+            finally:
+                self._owned.clear()
+
+    async def _work(self, subscription: Subscription) -> None:
+        answered = _now()
+        while not self._stop.is_set():
+            try:
+                await self._round(subscription)
+            except LogUnavailable as error:
+                if _now() - answered > self._bounds.without_log:
+                    raise
+                await self._pause("the log is away", error)
+            except Fenced as fenced:
+                self._drop(fenced)
+            except DATABASE_ERRORS as error:
+                self._dirty = True
+                await self._pause("the database is away", error)
+            else:
+                answered = _now()
+                self._failures, self.healthy = 0, True
+
+    async def _round(self, subscription: Subscription) -> None:
+        if self._dirty:
+            await self._put_back()
+        await self._publish()
+        await self._poll(subscription)
+        await self._take_records()
+        for owned in list(self._owned.values()):
+            if has_due(owned):
+                await self._take_due(owned)
+            if owned.catalog.warming:
+                await self._warm(owned)
+        await self._publish()
+        await self._tick(subscription)
+
+    # ------------------------------------------------------------------ records
+
+    async def _poll(self, subscription: Subscription) -> None:
+        waiting = sum(len(owned.pending) for owned in self._owned.values())
+        if waiting >= self._bounds.records:
+            return
+        busy = waiting or any(has_due(owned) or owned.catalog.warming for owned in self._owned.values())
+        polled = await subscription.poll(self._bounds.records, 0.0 if busy else self._bounds.poll)
+        for partition, records in polled.items():
+            owned = self._owned.get(partition)
+            if owned is not None:
+                owned.pending.extend(records)
+
+    async def _take_records(self) -> None:
+        parts, works = await asyncio.to_thread(self._read, [owned for owned in self._owned.values() if owned.pending])
+        if not parts:
+            return
+        batch = Batch([part.owned for part in parts], parts, works, self._log.replay)
+        count = sum(part.count for part in parts)
+        try:
+            await self._run(batch)
+        except DATABASE_ERRORS as error:
+            if not refuses_rows(error):
+                raise
+            self._dirty = True
+            if count == 1:
+                # The database will not have it even alone: it becomes a dead letter.
+                parts[0].owned.refused[parts[0].next_offset - 1] = f"the database refuses it: {error}"
+            self._limit = max(1, count // 2)
+        else:
+            self._limit = min(self._bounds.records, self._limit * 2)
+            self._count(batch, parts)
+
+    def _read(self, pending: list[Owned]) -> tuple[list[Slice], dict[str, Work]]:
+        parts: list[Slice] = []
+        room = self._limit
+        for owned in pending:
+            part = read_slice(owned, room)
+            if part.count:
+                parts.append(part)
+                room -= part.count
+            if not room:
+                break
+        return parts, works_of(parts)
+
+    async def _run(self, batch: Batch) -> None:
+        with self._metrics.batch_seconds.time():
+            await batch.run(self._database)
+        self._metrics.decided(batch.rows)
+
+    def _count(self, batch: Batch, parts: list[Slice]) -> None:
+        self._metrics.events.inc(sum(len(part.heard) for part in parts))
+        self._metrics.duplicates.inc(batch.duplicates)
+        now = self._clock()
+        for part in parts:
+            part.owned.refused.pop(part.next_offset - 1, None)
+            self._metrics.behind.labels(part.owned.partition).set(max(0, now - part.at) / SECOND)
+
+    # ------------------------------------------------------------------ time
+
+    async def _take_due(self, owned: Owned) -> None:
+        limit = min(self._bounds.due, self._limit)
+        works = await due_works(self._database, owned, limit)
+        try:
+            await self._run(Batch([owned], [], works, self._log.replay))
+        except DATABASE_ERRORS as error:
+            if not refuses_rows(error):
+                raise
+            self._dirty = True
+            if limit == 1:
+                for work in works.values():
+                    await give_up_deadlines(self._database, work, f"the database refuses it: {error}")
+            self._limit = max(1, limit // 2)
+            return
+        if sum(len(work.subjects) for work in works.values()) < limit:
+            await ask_for_earliest(self._database, owned)
+
+    async def _warm(self, owned: Owned) -> None:
+        works, catalog = await next_to_warm(self._database, owned, min(self._bounds.warm, self._limit))
+        batch = Batch([owned], [], works, self._log.replay)
+        batch.set_catalog(owned, catalog)
+        try:
+            await self._run(batch)
+        except DATABASE_ERRORS as error:
+            if not refuses_rows(error) or self._limit == 1:
+                raise
+            self._dirty = True
+            self._limit = max(1, min(self._bounds.warm, self._limit) // 2)
+
+    async def _tick(self, subscription: Subscription) -> None:
+        now = self._clock()
+        quiet = [owned for owned in self._owned.values() if needs_tick(owned, now)]
+        if self._log.replay or not quiet:
+            return
+        ends = await subscription.end_offsets()
+        caught_up = [owned for owned in quiet if owned.next_offset >= ends.get(owned.partition, owned.next_offset + 1)]
+        for owned in caught_up:
+            owned.ticked_at, owned.ticked_for = now, owned.earliest
+        if caught_up:
+            await self._log.append(EVENTS, [Entry("", _TICK, owned.partition) for owned in caught_up])
+
+    # ------------------------------------------------------------------ the outbox
+
+    async def _publish(self) -> None:
+        for owned in list(self._owned.values()):
+            if owned.outbox_waiting:
+                await publish(self._database, self._log, owned.owner)
+                owned.outbox_waiting = False
+
+    # ------------------------------------------------------------------ partitions
+
+    async def _assigned(self, partitions: frozenset[int]) -> dict[int, int]:
+        offsets: dict[int, int] = {}
+        for partition in sorted(partitions):
+            offsets[partition] = await self._take_over(partition)
+        self._metrics.partitions.set(len(self._owned))
+        return offsets
+
+    async def _take_over(self, partition: int) -> int:
+        while not self._stop.is_set():
+            try:
+                async with self._database.begin() as connection:
+                    progress = await store.take_over(connection, partition)
+            except DATABASE_ERRORS as error:
+                await self._pause("the database is away", error)
+            else:
+                owned = Owned(partition, progress, self._make_engine, self._bounds.documents)
+                self._owned[partition] = owned
+                _log.info("partition taken", partition=partition, epoch=owned.epoch, next_offset=owned.next_offset)
+                return owned.next_offset
+        # Stopping: nothing will be read from it.
+        return 0
+
+    async def _revoked(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            self._owned.pop(partition, None)
+        self._metrics.partitions.set(len(self._owned))
+
+    def _drop(self, fenced: Fenced) -> None:
+        self._dirty = True
+        for partition in fenced.partitions:
+            self._owned.pop(partition, None)
+        _log.warning("partitions lost to another worker", partitions=sorted(fenced.partitions))
+
+    async def _put_back(self) -> None:
+        for owned in list(self._owned.values()):
+            async with self._database.begin() as connection:
+                progress = await store.progress(connection, owned.partition, owned.epoch)
+            if progress is not None:
+                owned.put_back(progress)
+            elif self._owned.get(owned.partition) is owned:
+                del self._owned[owned.partition]
+        self._dirty = False
+
+    async def _pause(self, what: str, error: BaseException) -> None:
+        self.healthy = False
+        self._failures += 1
+        self._metrics.failures.inc()
+        seconds = min(self._bounds.longest_pause, self._bounds.pause * 2 ** (self._failures - 1))
+        _log.warning(what, error=f"{type(error).__name__}: {error}", again_after=seconds)
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+_TICK = encode(Tick())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
