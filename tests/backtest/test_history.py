@@ -62,7 +62,7 @@ def test_what_a_line_leaves_out(tmp_path: Path):
 
 
 def test_what_a_line_says(tmp_path: Path):
-    fields = {
+    fields: dict[str, Any] = {
         "id": "1",
         "source": "crm",
         "user_id": "u",

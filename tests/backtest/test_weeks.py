@@ -1,6 +1,7 @@
 """What one account's weeks and runs count. Day 0 is a Monday; weeks begin on days 0, 7, 14, ..."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def counted(
     return tally(past, runs, impulse=impulse, since=since, within=dict.fromkeys(moments, within * DAY))
 
 
-def churn(*runs: PastRun, day: float, **more: int) -> LabelTally:
+def churn(*runs: PastRun, day: float, **more: Any) -> LabelTally:
     return counted(*runs, end=min(day, FOREVER), labels={"churned": day}, **more).labels["churned"]
 
 
