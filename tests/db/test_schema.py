@@ -1,5 +1,6 @@
 """The migrations make exactly the tables of `shared/db/tables.py`, and take them away again, on both databases."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ async def test_upgrading_twice_changes_nothing(settings: Settings, database: Asy
     await upgrade(settings)
     async with database.connect() as connection:
         assert (await connection.execute(text("SELECT destination, since FROM destination_state"))).all() == [("crm", 5)]
+
+
+async def test_of_several_that_upgrade_at_once_one_does_it(settings: Settings, database: AsyncEngine) -> None:
+    await downgrade(settings, "base")
+    await asyncio.gather(*(upgrade(settings) for _ in range(4)))
+    await require_current_schema(database)
 
 
 async def test_the_schema_of_this_version_is_current(database: AsyncEngine) -> None:
