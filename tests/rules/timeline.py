@@ -3,7 +3,7 @@
     events = [login(day=0), login(day=13)]
     assert fired_on(SILENCE, *events, until=27) == [27]
 
-Day 0 begins at START, a Thursday midnight in UTC. An event's `day` may be a fraction; `heard` says when it was received, if later.
+Day 0 begins at START, a Thursday midnight in UTC. An event's `day` may be a fraction; `heard` is when it was received, if later.
 """
 
 from collections.abc import Iterable

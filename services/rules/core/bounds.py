@@ -1,4 +1,4 @@
-"""Bounds of numbers. `at_least` and `at_most` have a tolerance of 1e-9 of the bound, in favour of true, so that exactly 25% is 25%."""
+"""Bounds of numbers. `at_least` and `at_most` have a tolerance of 1e-9 of the bound, in favour of true: exactly 25% is 25%."""
 
 from typing import Self
 

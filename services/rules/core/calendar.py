@@ -1,7 +1,7 @@
 """Buckets of time: UTC hours, and local days of a time zone.
 
-A bucket has a number; numbers rise by one from bucket to bucket. A day begins at the first instant of its date in its zone, so days of
-23 and 25 hours are buckets like any other.
+A bucket has a number; numbers rise by one from bucket to bucket. A day begins at the first instant of its date in its zone,
+so days of 23 and 25 hours are buckets like any other.
 """
 
 from datetime import date
@@ -73,5 +73,8 @@ def days_of(timezone: str) -> Calendar:
 
 
 def open_bucket(calendar: Calendar, now: Instant) -> int:
-    """The bucket that is still open at `now`: at a boundary itself the old one, since time's effects come after the events of an instant."""
+    """The bucket that is still open at `now`.
+
+    At a boundary itself that is the old one, since time's effects come after the events of an instant.
+    """
     return calendar.number(now - 1)

@@ -1,14 +1,14 @@
 """The one engine: events and the passing of time against the plays, for one account at a time.
 
-Live, after a crash, in a test and in a backtest this is the code that decides. It is given everything it needs and asks for nothing.
+Live, after a crash, in a test and in a backtest this is the code that decides. It is given all it needs and asks for nothing.
 
     engine = Engine(applied)                      the plays of an Applied record
     touch = engine.touches(event)                 which subjects must be loaded before the event is taken
     engine.take(account, event, effects)          an event, at event.received_at
     engine.pass_time(account, until, effects)     every deadline of the loaded subjects that is earlier than `until`
 
-An event that creates its account is taken with a new `Account(event.account_id, event.received_at, {})`. Between subjects order does not
-matter: each is a function of its own events, its account's traits and time.
+An event that creates its account is taken with a new `Account(event.account_id, event.received_at, {})`. Between subjects order
+does not matter: each is a function of its own events, its account's traits and time.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement
 from services.rules.core.routes import Interest, Route, value_of
 from services.rules.core.state import Account, Document, PlayState, SubjectKey
+from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
 from shared.instants import Instant
 from shared.matchers import moment_of
 from shared.records import Applied, Event, JsonObject
@@ -82,6 +83,55 @@ class Engine:
             if document.next_deadline is not None and document.next_deadline < until:
                 self._pass(account, key, document, until, effects)
 
+    def warm_names(self, before: Applied) -> frozenset[str] | None:
+        """The event names that new memory needs from history, given the set applied before; None: every name."""
+        old = Engine(before)
+        if not set(self._of_kind) <= set(old._of_kind):
+            return None
+        return names_of(new_metrics(self.plays, old.plays).values())
+
+    def warm(self, account: Account, history: Sequence[Event], at: Instant, effects: Effects) -> None:
+        """Bring a wholly loaded account that is older than these plays to them, as of `at`, the time of their record.
+
+        `history`: its events of `warm_names` received before the record, in order, their `received_at` set.
+        """
+        heard = subjects_in(history, self._of_kind)
+        for key in heard.keys() - account.subjects.keys():
+            account.subjects[key] = Document(start=heard[key][0].received_at)
+        names = {play.name: play for play in self.plays}
+        started = self._started(account)
+        for key in sorted(account.subjects):
+            document = account.subjects[key]
+            account.changed.add(key)
+            anew = carry_over(account, key, document, names, at, effects)
+            fill(account, document, key.kind, heard.get(key, ()), self._routes_of, self._hits)
+            wanted = {metric for play in self._of_kind.get(key.kind, ()) for keys in play.metric_keys for metric in keys}
+            document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
+            for play in anew:
+                self._activate(account, key, document, play, started, at, effects)
+            document.next_deadline = _earliest(document)
+
+    def _activate(
+        self,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        play: CompiledPlay,
+        started: Instant | None,
+        at: Instant,
+        effects: Effects,
+    ) -> None:
+        """The first verdict of a play for a subject that was there before it."""
+        first_at = at if started is None or started <= at else started
+        state = document.plays[play.name] = PlayState(identity=play.identity, first_at=first_at)
+        if first_at > at:
+            state.deadline = first_at if play.needs_time else None
+        elif play.needs_time:
+            seen = play.form.on_activate == "ignore"
+            self._judge(play, account, key, document, at, at, None, (), effects, seen=seen)
+        else:
+            state.first_at = None
+
     # ------------------------------------------------------------------ events
 
     def _routes_of(self, name: str) -> list[Route]:
@@ -100,7 +150,7 @@ class Engine:
         traits_of: Sequence[CompiledPlay],
         effects: Effects,
     ) -> None:
-        """One subject hears an event: its metrics, then the plays that are interested. `traits_of`: those whose traits it changed."""
+        """One subject hears an event: its metrics, then the plays that are interested, and those whose traits it changed."""
         document = account.subjects.get(key)
         if document is None:
             document = self._born(account, key, event, now)
@@ -219,7 +269,7 @@ class Engine:
             account.changed.add(key)
 
     def _listening(self, filter: EventFilter) -> Instant:
-        """Since when the filter's names are listened to: the catalogue's word, else the log's first record; of several the latest."""
+        """Since when the names are listened to: the catalogue's word, else the log's first record; of several the latest."""
         found = self._heard_since.get(filter.of)
         if found is None:
             listening, since = self.applied.listening, self.applied.listening_since

@@ -81,9 +81,7 @@ class EventFilter(Form):
 
     def hears(self, name: str) -> bool:
         """Whether events of this name are of interest."""
-        return any(
-            wanted == name or wanted == "any" or (wanted.endswith(".*") and name.startswith(wanted[:-1])) for wanted in self.of
-        )
+        return any(wanted in (name, "any") or (wanted.endswith(".*") and name.startswith(wanted[:-1])) for wanted in self.of)
 
     def compiled_where(self, timezone: str) -> CompiledMatchers | None:
         """The compiled `where`, or None where every event of the names matches."""

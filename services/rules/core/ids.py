@@ -17,15 +17,15 @@ def cause_of(event: Event | None, at: Instant) -> str:
 
 def run_id(play: str, account_id: str, kind: str, subject: str, cause: str) -> str:
     """A run is named by its play, its subject (an account's, a user or a value in it) and its cause."""
-    return str(uuid5(NAMESPACE, "\x1e".join(("run", play, account_id, kind, subject, cause))))
+    return str(uuid5(NAMESPACE, f"run\x1e{play}\x1e{account_id}\x1e{kind}\x1e{subject}\x1e{cause}"))
 
 
 def decision_id(play: str, account_id: str, kind: str, subject: str, cause: str, reason: str) -> str:
     """A decision likewise, and by its reason."""
-    return str(uuid5(NAMESPACE, "\x1e".join(("decision", play, account_id, kind, subject, cause, reason))))
+    return str(uuid5(NAMESPACE, f"decision\x1e{play}\x1e{account_id}\x1e{kind}\x1e{subject}\x1e{cause}\x1e{reason}"))
 
 
 def share_of(purpose: str, play: str, account_id: str, subject: str) -> float:
     """A number in [0, 1) that is this subject's for ever: below the rollout it is in, below the holdout it is held out."""
-    digest = blake2b("\x1e".join((purpose, play, account_id, subject)).encode(), digest_size=7).digest()
+    digest = blake2b(f"{purpose}\x1e{play}\x1e{account_id}\x1e{subject}".encode(), digest_size=7).digest()
     return int.from_bytes(digest, "big") / 2**56

@@ -1,7 +1,8 @@
 """The life of an edge: hold, cooldown, run, end. Pure steps on a play's state for one subject.
 
-A level rises when (audience and condition) becomes true, and falls when it becomes false; unknown changes nothing. An impulse is an edge of
-its own each time. `at` is the instant that is recorded, `now` the instant of evaluation: a deadline at `at` is evaluated one microsecond later.
+A level rises when (audience and condition) becomes true, and falls when it becomes false; unknown changes nothing. An impulse is
+an edge of its own each time. `at` is the instant that is recorded, `now` the instant of evaluation: a deadline at `at` is
+evaluated one microsecond later.
 """
 
 from typing import Literal, NamedTuple
@@ -39,7 +40,7 @@ def level(
 ) -> Outcome:
     """What a verdict means for a level. Changes `state`.
 
-    `hold` and `cooldown` are strict: an event exactly at the end of either is still inside it. A `cooldown` of None is never again.
+    `hold` and `cooldown` are strict: an event exactly at the end of either is still inside it. A `cooldown` of None is never.
     """
     if verdict is None:
         return None

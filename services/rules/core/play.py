@@ -84,6 +84,7 @@ class Play(Form):
     audience: Annotated[AccountMatchers | None, BeforeValidator(_audience)] = None
     hold: Duration | None = None
     again: AgainField | None = None
+    on_activate: Literal["ignore", "run"] = "ignore"
     max_age: Duration = 7 * DAY
     resolve_when: ConditionField | None = None
     do: list[dict[str, Any]] = []

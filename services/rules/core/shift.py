@@ -1,7 +1,7 @@
 """The last `over` against the average per `over` in the `baseline` before it: what `drop` and `rise` share.
 
-Both are decided at first sight and at each bucket boundary `b`, on complete buckets, and kept until the next boundary. While the verdict is
-true its baseline stays the one at which it became true, so that an account does not recover by our getting used to it.
+Both are decided at first sight and at each bucket boundary `b`, on complete buckets, and kept until the next boundary. While the
+verdict is true its baseline stays the one at which it became true, so that an account does not recover by our getting used to it.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the engine remembers: of an account, and of each subject in it. All of it can be written as JSON and read back unchanged."""
+"""What the engine remembers of an account and of each subject in it. It can be written as JSON and read back unchanged."""
 
 from typing import Any, NamedTuple
 

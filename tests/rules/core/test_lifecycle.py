@@ -1,6 +1,6 @@
 """From an edge to a run: hold, again, first sight, unknown, audience, resolve."""
 
-from tests.rules.timeline import decided, event, fired_on, lived, replay, applied, runs
+from tests.rules.timeline import applied, decided, event, fired_on, lived, replay, runs
 
 DETRACTOR = {"when": {"event": {"of": "nps.answered", "where": {"properties.score": {"at_most": 6}}}}}
 PRO = {"when": {"trait": {"account.plan": "pro"}}}

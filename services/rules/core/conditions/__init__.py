@@ -1,1 +1,1 @@
-"""The kinds of conditions: one file each, its name the kind's name in YAML. `services.rules.core.condition` finds them by looking."""
+"""The kinds of conditions: one file each, its name the kind's name in YAML. `services.rules.core.condition` finds them."""

@@ -7,8 +7,9 @@
         over: 7d
         at_least: 3
 
-`measure:` is `count` (the default), `users`, `days`, or `sum min max avg last distinct` of a property. Counts with a bound up to 1,000 use
-exact windows, `[t - over, t]`; larger ones and the other measures use buckets. `at_most` is unknown until it was listened to for `over`.
+`measure:` is `count` (the default), `users`, `days`, or `sum min max avg last distinct` of a property. Counts with a bound up to
+1,000 use exact windows, `[t - over, t]`; larger ones and the other measures use buckets. `at_most` is unknown until it was
+listened to for `over`.
 """
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""True when milestones have not been met within a time after an anchor: slow adoption after onboarding. False for ever once they were.
+"""True when milestones have not been met within a time after an anchor; false for ever once they were.
 
     when:
       not_reached:
@@ -8,8 +8,8 @@
           first report: {count: {of: report.exported, at_least: 1}}
           team: {count: {of: any, measure: users, at_least: 3}}
 
-`since:` may be an event, `{event: {of: ticket.created}, restart: true}`: its first occurrence, with `restart` its latest. `milestone:` takes
-one count instead of several. What occurred from the anchor on counts, also where it was heard before the anchor was.
+`since:` may be an event, `{event: {of: ticket.created}, restart: true}`: its first occurrence, with `restart` its latest.
+`milestone:` takes one count instead of several. What occurred from the anchor on counts, also where it was heard before it.
 """
 
 from bisect import bisect_left

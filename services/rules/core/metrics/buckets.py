@@ -1,7 +1,7 @@
-"""A measure by hours or local days. Memory: `[first, cell, cell, ...]`, the number of the first bucket and one cell for each from there on.
+"""A measure by hours or local days. Memory: `[first, cell, cell, ...]`, the first bucket's number and a cell for each from there.
 
-A cell is a number for `count`, `days` and `sum`; a list of texts for `users` and `distinct`; a number or None for `min` and `max`;
-`[sum, n]` for `avg` and `[occurred_at, value]` for `last`. Zero and None are empty.
+A cell is a number for `count`, `days` and `sum`; a list of texts for `users` and `distinct`; a number or None for `min` and
+`max`; `[sum, n]` for `avg` and `[occurred_at, value]` for `last`. Zero and None are empty.
 """
 
 from collections.abc import Callable, Sequence

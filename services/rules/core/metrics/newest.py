@@ -1,6 +1,6 @@
 """The newest instants, exactly: of events, or of the users, days or values that they bring.
 
-`NewestInstants` keeps the `limit` newest `occurred_at` in order: enough to know, for any instant, whether as many events came after it.
+`NewestInstants` keeps the `limit` newest `occurred_at` in order: enough to know, for any instant, whether as many came after it.
 `NewestKeys` keeps for each user (or day, or value) when it was last there, the `limit` newest of them.
 """
 
