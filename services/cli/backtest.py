@@ -32,6 +32,7 @@ def backtest(
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """What plays would have done with the events of files."""
+    from services.ingest.names import normalise
     from services.rules.backtest.backtest import Question
     from services.rules.backtest.backtest import backtest as answer_of
     from services.rules.backtest.unreadable import Unreadable
@@ -53,7 +54,7 @@ def backtest(
     follower = _Follower(checked, collect=runs is not None)
     try:
         with follower.progress:
-            answer = answer_of(question, follower)
+            answer = answer_of(question, follower, normalise)
     except Unreadable as error:
         raise WrongUsage(str(error)) from error
     if runs is not None:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from services.ingest.names import normalise
 from services.rules.backtest.history import SOURCE, read_history
 from services.rules.backtest.unreadable import Unreadable
 from shared.instants import instant_of
@@ -72,6 +73,19 @@ def test_what_a_line_says(tmp_path: Path):
     }
     (one,) = events_of(write(tmp_path / "e.jsonl", [event("x", 0, **fields)]))
     assert {name: getattr(one, name) for name in fields} == fields
+
+
+def test_ids_may_be_numbers(tmp_path: Path):
+    (one,) = events_of(
+        write(tmp_path / "e.jsonl", [{"id": 7, "name": "x", "account_id": 8, "user_id": 9, "occurred_at": iso(0)}])
+    )
+    assert (one.id, one.account_id, one.user_id) == ("7", "8", "9")
+
+
+def test_names_are_spelled_as_ingest_spells_them(tmp_path: Path):
+    file = write(tmp_path / "e.jsonl", [event("Report Exported", 0), event("report.exported", 1)])
+    history = read_history([file], spell=normalise)
+    assert [one.name for _, events in history.accounts() for one in events] == ["report.exported"] * 2
 
 
 def test_events_without_an_account_are_counted(tmp_path: Path):

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from services.rules.backtest.accounts import read_accounts
-from services.rules.backtest.history import read_history
+from services.rules.backtest.history import Spell, read_history
 from services.rules.backtest.lacking import Lacking
 from services.rules.backtest.replay import Past, PastRun, Span, replay, span_of
 from services.rules.backtest.summary import PlayFigures, summarize
@@ -67,8 +67,8 @@ class Listener(Protocol):
         ...
 
 
-def backtest(question: Question, listener: Listener) -> Answer:
-    """Replay the files and sum up.
+def backtest(question: Question, listener: Listener, spell: Spell = str) -> Answer:
+    """Replay the files and sum up. `spell` brings the names of events into our form.
 
     Raises:
         Unreadable: a file cannot be read.
@@ -76,7 +76,7 @@ def backtest(question: Question, listener: Listener) -> Answer:
     """
     began = time.perf_counter()
     rows = {} if question.accounts is None else read_accounts(question.accounts, list(question.within))
-    history = read_history(question.events, question.until)
+    history = read_history(question.events, question.until, spell)
     listener.found(history.events)
     span = span_of(history, question.until)
     ledgers = [Ledger(document, question, span) for document in question.plays]

@@ -3,7 +3,7 @@
 The order is (`received_at`, `seq`, `id`). All of it stays in columns; events are made one by one as they are asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -18,6 +18,8 @@ from services.rules.backtest.unreadable import Unreadable
 from shared.instants import Instant
 from shared.records import Event, JsonObject
 
+Spell = Callable[[str], str]
+
 # The source of an event whose file does not say.
 SOURCE = "file"
 ROWS = 65_536  # made into events at once
@@ -28,8 +30,9 @@ _decode_object = msgspec.json.Decoder(JsonObject).decode
 class History:
     """The events that have an account. `unassigned` counts the others."""
 
-    def __init__(self, table: pa.Table, unassigned: int) -> None:
+    def __init__(self, table: pa.Table, unassigned: int, spell: Spell = str) -> None:
         self._table = table
+        self._spell = spell
         self._order = _order(table)
         self.unassigned = unassigned
         self.events = len(table)
@@ -44,11 +47,11 @@ class History:
 
     def _events(self) -> Iterator[Event]:
         for begin in range(0, self.events, ROWS):
-            yield from _events(self._table.take(self._order.slice(begin, ROWS)))
+            yield from _events(self._table.take(self._order.slice(begin, ROWS)), self._spell)
 
 
-def read_history(files: Sequence[Path], until: Instant | None = None) -> History:
-    """Read and sort files; what was received after `until` is left out.
+def read_history(files: Sequence[Path], until: Instant | None = None, spell: Spell = str) -> History:
+    """Read and sort files; what was received after `until` is left out. `spell` brings names into our form, as ingest does.
 
     Raises:
         Unreadable: one of them cannot be read.
@@ -59,7 +62,7 @@ def read_history(files: Sequence[Path], until: Instant | None = None) -> History
     unassigned = table["account_id"].null_count
     if unassigned:
         table = table.filter(pc.is_valid(table["account_id"]))
-    return History(table.unify_dictionaries().combine_chunks(), unassigned)
+    return History(table.unify_dictionaries().combine_chunks(), unassigned, spell)
 
 
 def _order(table: pa.Table) -> pa.Array:
@@ -83,7 +86,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 # ------------------------------------------------------------------ columns to events
 
 
-def _events(table: pa.Table) -> Iterator[Event]:
+def _events(table: pa.Table, spell: Spell) -> Iterator[Event]:
     columns = {name: _whole(table[name]) for name in table.column_names}
     nothing: list[Any] = [None] * len(table)
 
@@ -94,7 +97,7 @@ def _events(table: pa.Table) -> Iterator[Event]:
         return _texts(columns[name]) if name in columns else nothing
 
     rows = zip(
-        _texts(columns["id"]), words("name"), words("account_id"), words("user_id"), words("source"),
+        _texts(columns["id"]), _words(columns["name"], spell), words("account_id"), words("user_id"), words("source"),
         _numbers(columns["occurred_at"]) if "occurred_at" in columns else nothing, _numbers(columns["received_at"]),
         objects("properties"), objects("traits"), objects("user_traits"), strict=True,
     )  # fmt: skip
@@ -129,9 +132,9 @@ def _numbers(array: pa.Array) -> list[Any]:
     return _masked(array, values)
 
 
-def _words(array: pa.Array) -> list[Any]:
+def _words(array: pa.Array, spell: Spell = str) -> list[Any]:
     """The values of a dictionary column: each word is one object."""
-    known = array.dictionary.to_pylist()
+    known = [spell(word) for word in array.dictionary.to_pylist()]
     indices = array.indices
     numbers = memoryview(indices.buffers()[1]).cast("i")[indices.offset : indices.offset + len(indices)].tolist()
     if not indices.null_count:

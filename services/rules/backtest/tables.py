@@ -31,6 +31,7 @@ TYPES: dict[str, pa.DataType] = {
     "user_traits": pa.large_binary(),
 }
 REQUIRED = ("name", "account_id")
+IDS = ("id", "account_id", "user_id")
 MOMENTS = ("occurred_at", "received_at")
 NOTHING = (b"", b"null")
 CHUNK = 8 << 20  # bytes of JSON Lines that become one piece of a table
@@ -99,9 +100,9 @@ class Posted(msgspec.Struct):
     """One event as posted to `/v1/events`, with what an export of history adds."""
 
     name: str
-    id: str | None = None
-    account_id: str | None = None
-    user_id: str | None = None
+    id: str | int | None = None
+    account_id: str | int | None = None
+    user_id: str | int | None = None
     source: str | None = None
     occurred_at: str | None = None
     received_at: str | None = None
@@ -143,7 +144,9 @@ def _table(file: Path, rows: list[Posted], begin: int) -> pa.Table:
     columns: dict[str, Any] = {}
     for name, kind in TYPES.items():
         values = [getattr(row, name) for row in rows]
-        if name in MOMENTS:
+        if name in IDS:
+            values = [None if value is None else str(value) for value in values]
+        elif name in MOMENTS:
             values = [_instant(file, text, name, place) for place, text in enumerate(values, begin)]
         elif kind == pa.large_binary():
             values = [None if bytes(raw) in NOTHING else bytes(raw) for raw in values]
