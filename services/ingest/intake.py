@@ -88,7 +88,7 @@ class Intake:
             except LogUnavailable as error:
                 _log.warning("ingest.log_unavailable", entries=len(entries), error=str(error))
                 detail = "the log is away, so nothing can be promised: send it again, with the same ids"
-                raise Problem(503, "log_unavailable", detail, headers={"Retry-After": "5"}) from error
+                raise Problem(503, "log_unavailable", detail, headers={"Retry-After": "2"}) from error
             self.metrics.append_seconds.observe(time.monotonic() - began)
 
     @contextmanager
