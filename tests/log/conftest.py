@@ -13,15 +13,25 @@ OpenLog = Callable[..., Awaitable[Log]]
 
 
 @pytest.fixture
-async def open_again(log_settings: Settings) -> AsyncIterator[OpenLog]:
-    """`await open_again(replay=True)` opens this test's log, on each kind in turn; `clock` is the embedded log's."""
+async def open_with() -> AsyncIterator[OpenLog]:
+    """`await open_with(settings, clock)`; the clock is the embedded log's, and the wall's unless given."""
     opened: list[Log] = []
 
-    async def open_one(clock: Clock = wall_clock, **changes: object) -> Log:
-        log = await open_log(log_settings.model_copy(update=changes), clock)
+    async def open_one(settings: Settings, clock: Clock = wall_clock) -> Log:
+        log = await open_log(settings, clock)
         opened.append(log)
         return log
 
     yield open_one
     for log in opened:
         await log.close()
+
+
+@pytest.fixture
+def open_again(log_settings: Settings, open_with: OpenLog) -> OpenLog:
+    """`await open_again(replay=True)` opens this test's log, on each kind in turn."""
+
+    async def open_one(**changes: object) -> Log:
+        return await open_with(log_settings.model_copy(update=changes))
+
+    return open_one
