@@ -107,6 +107,7 @@ def test_a_wrong_key_is_an_error_that_the_sdk_shows(host: str, journal: Remember
     assert journal.appends == []
 
 
+@pytest.mark.slow
 def test_the_sdk_sends_again_what_the_log_could_not_take(host: str, journal: RememberedJournal) -> None:
     journal.away = True
     sdk = Sdk(host)
