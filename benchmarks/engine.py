@@ -1,4 +1,4 @@
-"""The engine in process, beside the floor: both read the same lines of a file, decode them, and count runs. Nothing is stored."""
+"""The engine in process, beside the floor: both read the same lines of a file, decode them, and find the same runs. Nothing is stored."""
 
 import gc
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from ruamel.yaml import YAML
 
-from benchmarks.floor import Counts, Floor, Line
+from benchmarks.floor import Floor, Line, Runs
 from benchmarks.table import Result, per_second
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
@@ -32,7 +32,7 @@ def chunks(log: Path) -> Iterator[bytes]:
             yield chunk + lines.readline()
 
 
-def run_floor(log: Path) -> Counts:
+def run_floor(log: Path) -> Runs:
     """The four plays by hand."""
     decode = msgspec.json.Decoder(Line).decode_lines
     floor = Floor()
@@ -43,7 +43,7 @@ def run_floor(log: Path) -> Counts:
     return floor.end(last[-1].received_at)
 
 
-def run_engine(log: Path, applied: Applied) -> Counts:
+def run_engine(log: Path, applied: Applied) -> Runs:
     """The same four plays by the engine."""
     engine = Engine(applied)
     decode = msgspec.json.Decoder(Event).decode_lines
@@ -59,40 +59,38 @@ def run_engine(log: Path, applied: Applied) -> Counts:
             engine.take(account, event, effects)
     for account in accounts.values():
         engine.pass_time(account, now + 1, effects)
-    return counted(applied, effects)
+    return decided(effects)
 
 
-def counted(applied: Applied, effects: Effects) -> Counts:
-    """How many runs each play opened and resolved."""
-    counts = Counts({play.play: 0 for play in applied.plays}, {play.play: 0 for play in applied.plays})
-    for opened in effects.opened:
-        counts.opened[opened.play] += 1
-    for resolved in effects.resolved:
-        counts.resolved[resolved.play] += 1
-    return counts
+def decided(effects: Effects) -> Runs:
+    """What the engine decided, as the floor says it."""
+    return Runs(
+        [(opened.play, opened.account_id, opened.opened_at) for opened in effects.opened],
+        [(resolved.play, resolved.account_id, resolved.resolved_at) for resolved in effects.resolved],
+    )
 
 
-def seconds(work: Callable[[], Counts]) -> tuple[float, Counts]:
+def seconds(work: Callable[[], Runs]) -> tuple[float, Runs]:
     """How long `work` took, on a heap that earlier work does not burden."""
     gc.collect()
     began = time.perf_counter()
-    counts = work()
-    return time.perf_counter() - began, counts
+    runs = work()
+    return time.perf_counter() - began, runs.sorted()
 
 
 def measure_engine(log: Path, events: int, repeats: int) -> Result:
     """Events a second of the engine beside the floor's, in turns, in this process.
 
     Raises:
-        AssertionError: the two did not open and resolve the same number of runs.
+        AssertionError: the two did not open and resolve the same runs at the same instants.
     """
     applied = applied_plays()
     ours: list[float] = []
     floors: list[float] = []
     for _ in range(repeats):
         floor_seconds, expected = seconds(lambda: run_floor(log))
-        engine_seconds, counts = seconds(lambda: run_engine(log, applied))
-        assert counts == expected, f"the engine counts {counts}, the floor {expected}"
+        engine_seconds, found = seconds(lambda: run_engine(log, applied))
+        assert found == expected, f"the engine has other runs ({found.counts()}) than the floor ({expected.counts()})"
         floors.append(floor_seconds)
         ours.append(engine_seconds)
     return per_second("engine in process, four plays", events, ours, floors, target=0.3)

@@ -5,6 +5,7 @@ cooldowns, strict comparisons with time), so that its runs are exactly the engin
 """
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -38,27 +39,34 @@ class Line(msgspec.Struct, gc=False):
     name: str
     account_id: str
     occurred_at: Instant
-    received_at: Instant
     properties: Properties
+    received_at: Instant = 0
     traits: Traits | None = None
 
 
-class Counts(msgspec.Struct):
-    """How many runs each play opened, and how many of them are resolved."""
+class Runs(msgspec.Struct):
+    """What was decided: (play, account, instant) of each run, when it opened and when it was resolved."""
 
-    opened: dict[str, int]
-    resolved: dict[str, int]
+    opened: list[tuple[str, str, Instant]] = []
+    resolved: list[tuple[str, str, Instant]] = []
 
+    def sorted(self) -> "Runs":
+        """The same, in an order that does not depend on how accounts took turns."""
+        self.opened.sort()
+        self.resolved.sort()
+        return self
 
-PLAYS = ("usage-drop", "urgent-tickets", "nps-detractor", "gone-quiet")
+    def counts(self) -> dict[str, int]:
+        """How many runs each play opened."""
+        return dict(Counter(play for play, *_ in self.opened))
 
 
 class Floor:
-    """All accounts and what was counted."""
+    """All accounts and what was decided."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
-        self.counts = Counts(dict.fromkeys(PLAYS, 0), dict.fromkeys(PLAYS, 0))
+        self.runs = Runs()
 
     def take(self, lines: Iterable[Line]) -> None:
         """Take lines in the order of the log."""
@@ -67,42 +75,43 @@ class Floor:
             account = accounts.get(line.account_id)
             now = line.received_at
             if account is None:
-                account = accounts[line.account_id] = Account(now)
+                account = accounts[line.account_id] = Account(line.account_id, now)
             if account.deadline < now:
-                account.pass_time(now, self.counts)
+                account.pass_time(now, self.runs)
             if line.traits is not None:
                 account.plan = line.traits.plan
             name = line.name
             if name == "user.login":
-                account.login(line.occurred_at, now, self.counts)
+                account.login(line.occurred_at, now, self.runs)
             elif name == "report.exported":
                 account.export(line.occurred_at)
             elif name == "ticket.created":
                 if line.properties.priority == "urgent":
-                    account.urgent_ticket(line.occurred_at, now, self.counts)
+                    account.urgent_ticket(line.occurred_at, now, self.runs)
             elif name == "nps.answered":
-                account.nps(line, self.counts)
+                account.nps(line, self.runs)
 
-    def end(self, at: Instant) -> Counts:
+    def end(self, at: Instant) -> Runs:
         """Take the deadlines up to and at `at`, the end of the log."""
         for account in self.accounts.values():
-            account.pass_time(at + 1, self.counts)
-        return self.counts
+            account.pass_time(at + 1, self.runs)
+        return self.runs
 
 
 class Level:
     """One level's play for one account: on when it is true, open when it has a run."""
 
-    __slots__ = ("last_opened", "on", "open", "play", "spent")
+    __slots__ = ("account_id", "last_opened", "on", "open", "play", "spent")
 
-    def __init__(self, play: str) -> None:
+    def __init__(self, play: str, account_id: str) -> None:
         self.play = play
+        self.account_id = account_id
         self.on = False
         self.open = False
         self.spent = False
         self.last_opened = -NEVER
 
-    def rise(self, at: Instant, counts: Counts, after: int = 0) -> Instant:
+    def rise(self, at: Instant, runs: Runs, after: int = 0) -> Instant:
         """It is true at `at` (`after` 1: just after it, as time's own effects are): open a run, or say when the cooldown ends."""
         self.on = True
         if self.spent:
@@ -111,13 +120,13 @@ class Level:
             return self.last_opened + COOLDOWN
         self.open = self.spent = True
         self.last_opened = at
-        counts.opened[self.play] += 1
+        runs.opened.append((self.play, self.account_id, at))
         return NEVER
 
-    def fall(self, counts: Counts) -> None:
-        """It is false."""
+    def fall(self, at: Instant, runs: Runs) -> None:
+        """It is false at `at`."""
         if self.open:
-            counts.resolved[self.play] += 1
+            runs.resolved.append((self.play, self.account_id, at))
         self.on = self.open = self.spent = False
 
 
@@ -125,6 +134,7 @@ class Account:
     """One account: what the four plays remember, and the first instant at which one of them may change its mind."""
 
     __slots__ = (
+        "account_id",
         "boundary",
         "deadline",
         "drop",
@@ -141,36 +151,37 @@ class Account:
         "urgent",
     )  # fmt: skip
 
-    def __init__(self, start: Instant) -> None:
+    def __init__(self, account_id: str, start: Instant) -> None:
+        self.account_id = account_id
         self.plan: str | None = None
-        self.drop = Level("usage-drop")
+        self.drop = Level("usage-drop", account_id)
         self.exports: dict[int, int] = {}
         self.exported = 0
         self.kept = 0.0
         self.drop_cools = NEVER
         # The first midnight with five whole weeks behind it.
         self.boundary = -(-(start + 5 * WEEK) // DAY) * DAY
-        self.urgent = Level("urgent-tickets")
+        self.urgent = Level("urgent-tickets", account_id)
         self.tickets: list[Instant] = []
         self.tickets_at = NEVER
-        self.silence = Level("gone-quiet")
+        self.silence = Level("gone-quiet", account_id)
         self.newest_login = 0
         self.silence_at = start + SILENT
         self.deadline = min(self.boundary, self.silence_at)
 
-    def pass_time(self, until: Instant, counts: Counts) -> None:
+    def pass_time(self, until: Instant, runs: Runs) -> None:
         """Take every deadline earlier than `until`. The plays do not look at each other: their order is free."""
         while self.boundary < until:
             if self.drop_cools < self.boundary:
-                self.drop_cools = self.drop.rise(self.drop_cools, counts, after=1)
-            self._judge_drop(self.boundary, counts)
+                self.drop_cools = self.drop.rise(self.drop_cools, runs, after=1)
+            self._judge_drop(self.boundary, runs)
             self.boundary += DAY
         if self.drop_cools < until:
-            self.drop_cools = self.drop.rise(self.drop_cools, counts, after=1)
+            self.drop_cools = self.drop.rise(self.drop_cools, runs, after=1)
         while self.tickets_at < until:
-            self._judge_tickets(self.tickets_at, counts, after=1)
+            self._judge_tickets(self.tickets_at, runs, after=1)
         while self.silence_at < until:
-            self.silence_at = self.silence.rise(self.silence_at, counts, after=1)
+            self.silence_at = self.silence.rise(self.silence_at, runs, after=1)
         self.deadline = min(self.boundary, self.drop_cools, self.tickets_at, self.silence_at)
 
     # ------------------------------------------------------------------ drop
@@ -181,7 +192,7 @@ class Account:
         self.exports[day] = self.exports.get(day, 0) + 1
         self.exported += 1
 
-    def _judge_drop(self, at: Instant, counts: Counts) -> None:
+    def _judge_drop(self, at: Instant, runs: Runs) -> None:
         if self.exported < 80 and not self.drop.on:
             return
         day = at // DAY
@@ -191,43 +202,43 @@ class Account:
         if baseline >= 20 and (baseline - current) / baseline >= 0.4 * (1 - TOLERANCE):
             if not self.drop.on:
                 self.kept = baseline
-            self.drop_cools = self.drop.rise(at, counts, after=1)
+            self.drop_cools = self.drop.rise(at, runs, after=1)
         else:
-            self.drop.fall(counts)
+            self.drop.fall(at, runs)
             self.drop_cools = NEVER
 
     # ------------------------------------------------------------------ urgent tickets
 
-    def urgent_ticket(self, occurred_at: Instant, now: Instant, counts: Counts) -> None:
+    def urgent_ticket(self, occurred_at: Instant, now: Instant, runs: Runs) -> None:
         """An urgent ticket was created."""
         insort(self.tickets, occurred_at)
         del self.tickets[:-3]
-        self._judge_tickets(now, counts)
+        self._judge_tickets(now, runs)
         self.deadline = min(self.deadline, self.tickets_at)
 
-    def _judge_tickets(self, at: Instant, counts: Counts, after: int = 0) -> None:
+    def _judge_tickets(self, at: Instant, runs: Runs, after: int = 0) -> None:
         tickets = self.tickets
         if len(tickets) == 3 and at + after - tickets[0] <= WEEK:
-            self.tickets_at = min(self.urgent.rise(at, counts, after), tickets[0] + WEEK)
+            self.tickets_at = min(self.urgent.rise(at, runs, after), tickets[0] + WEEK)
         else:
-            self.urgent.fall(counts)
+            self.urgent.fall(at, runs)
             self.tickets_at = NEVER
 
     # ------------------------------------------------------------------ NPS and silence
 
-    def nps(self, line: Line, counts: Counts) -> None:
+    def nps(self, line: Line, runs: Runs) -> None:
         """A survey was answered."""
         score = line.properties.score
         fresh = line.received_at - line.occurred_at <= MAX_AGE
         if fresh and score is not None and score <= 6 and self.plan in ("pro", "enterprise"):
-            counts.opened["nps-detractor"] += 1
+            runs.opened.append(("nps-detractor", self.account_id, line.received_at))
 
-    def login(self, occurred_at: Instant, now: Instant, counts: Counts) -> None:
+    def login(self, occurred_at: Instant, now: Instant, runs: Runs) -> None:
         """Somebody logged in."""
         if occurred_at <= self.newest_login:
             return
         self.newest_login = occurred_at
         if now - occurred_at <= SILENT:
-            self.silence.fall(counts)
+            self.silence.fall(now, runs)
             self.silence_at = occurred_at + SILENT
             self.deadline = min(self.deadline, self.silence_at)
