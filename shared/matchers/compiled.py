@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.instants import Instant
+from shared.matchers.bounds import shares_of
+from shared.matchers.contract import Deadline
 from shared.matchers.paths import ROOTS, Context, Reach, reach
 from shared.matchers.refusal import Place
 from shared.matchers.tree import All, Node, Not, Otherwise, Test, read_matchers
-from shared.matchers.words import WORDS, Deadline, shares_of
+from shared.matchers.words import WORDS
 
 Verdict = Callable[[Context, Instant], bool | None]
 

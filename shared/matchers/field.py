@@ -22,7 +22,8 @@ class MatchersOver:
     def validate(self, spec: Any) -> Any:
         """The matchers, unchanged.
 
-        Raises pydantic.ValidationError: with the place of each thing that is wrong.
+        Raises:
+            pydantic.ValidationError: with the place of each thing that is wrong.
         """
         read_matchers(spec, self.roots)
         return spec

@@ -19,7 +19,8 @@ _MAX_LENGTH = 300
 def check_path(text: object, roots: tuple[str, ...] = ROOTS) -> str:
     """The path, unchanged.
 
-    Raises Refused: not a path, or its root is not one of `roots`.
+    Raises:
+        Refused: not a path, or its root is not one of `roots`.
     """
     if not isinstance(text, str) or len(text) > _MAX_LENGTH:
         raise Refused("a field is written as a path of text", found=text, code="path", key=True)

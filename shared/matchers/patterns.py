@@ -24,7 +24,8 @@ _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 def compile_pattern(text: object) -> re.Pattern[str]:
     """The compiled pattern.
 
-    Raises Refused: not a regular expression, too long, or of a kind whose time has no bound.
+    Raises:
+        Refused: not a regular expression, too long, or of a kind whose time has no bound.
     """
     if not isinstance(text, str):
         raise _refused("a regular expression is text", text)

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from shared.matchers.contract import Argument
+from shared.matchers.equality import is_scalar
 from shared.matchers.paths import ROOTS, check_path
 from shared.matchers.refusal import Place, Refused
-from shared.matchers.words import WORDS, Argument, is_scalar
+from shared.matchers.words import WORDS
 
 
 class Test(NamedTuple):
@@ -58,7 +60,8 @@ _COMBINATIONS = ("all", "any", "not")
 def read_matchers(spec: object, roots: tuple[str, ...] = ROOTS) -> Node:
     """Read a mapping of paths to matchers.
 
-    Raises pydantic.ValidationError: with the place of each thing that is wrong.
+    Raises:
+        pydantic.ValidationError: with the place of each thing that is wrong.
     """
     reading = _Reading(roots)
     node = reading.mapping(spec, ())

@@ -205,6 +205,11 @@ def test_dates_compare_exactly() -> None:
     assert verdict({"at_least": "2026-03-01"}, "soon") is None
 
 
+def test_numbers_too_large_for_a_share_are_unknown() -> None:
+    assert verdict({"at_least": "90% of account.seats"}, 9, seats=10**400) is None
+    assert verdict({"at_least": 5}, 10**400) is True
+
+
 def test_only_the_beginning_of_a_long_text_is_searched() -> None:
     assert verdict({"matches": "x"}, "a" * 499 + "x") is True
     assert verdict({"matches": "x"}, "a" * 500 + "x") is False
