@@ -93,7 +93,8 @@ class Consumer:
                 raise PartitionLost(number)
         records = [record for number in sorted(batch) for record in batch[number]]
         resolved = await self._keep_opened(connection, records, now)
-        for record in resolved:
+        # In the order of their runs, as everywhere: two transactions never wait for each other.
+        for record in sorted(resolved, key=lambda record: record.run_id):
             await end_run(connection, record, now)
 
     async def _keep_opened(self, connection: AsyncConnection, records: Sequence[Record], now: int) -> list[RunResolved]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.actions import store
 from services.actions.carry import Carried
@@ -18,6 +18,7 @@ from services.actions.core.progress import step_at, waited_for_the_end
 from services.actions.core.retry import MAX_LOST, after_failure
 from services.actions.core.steps import Wait, parse_steps
 from services.actions.core.waits import Ended, MissingDate, waits_until, what_follows
+from services.actions.group_commit import StaleLease
 from services.actions.rendering import People, Rendered, RenderedTask, context_of
 from services.actions.schedule import next_delivery
 from services.actions.store import Leased, Resolution, Try
@@ -38,12 +39,15 @@ _NAMES: Mapping[type[Any], str] = {
 logger = log_for("actions")
 
 
-class StaleLease(Exception):
-    """The lease ran out and the delivery is somebody else's; nothing of the transaction may stand."""
-
-
 async def end_try(
-    database: AsyncEngine, leased: Leased, carried: Carried, people: People, *, started_at: Instant, now: Instant, jitter: float
+    connection: AsyncConnection,
+    leased: Leased,
+    carried: Carried,
+    people: People,
+    *,
+    started_at: Instant,
+    now: Instant,
+    jitter: float,
 ) -> Outcome:
     """Write down what a try came to; the outcome as decided, a retry with its gap.
 
@@ -51,19 +55,18 @@ async def end_try(
         StaleLease: another worker has the delivery; nothing was written.
     """
     run = msgspec.json.decode(leased.record, type=RunOpened)
-    async with database.begin() as connection:
-        resolution = await store.lock_run(connection, leased.run_id)
-        outcome = await _decided(connection, leased, carried.outcome, started_at=started_at, now=now, jitter=jitter)
-        following = _goes_on(run, leased.step, resolution)
-        if not await store.finish(connection, leased, **_columns(leased, outcome, resolution, following, now)):
-            raise StaleLease(leased.delivery_id)
-        tried = Try(started_at, now, _name(outcome), outcome.status, _reason(outcome), outcome.response)
-        await store.record_try(connection, leased, tried)
-        await _consequences(connection, leased, outcome, now)
-        if isinstance(outcome, Delivered):
-            await _keep_task(connection, leased, run, carried.content, outcome, resolution=resolution, now=now)
-            if following:
-                await _go_on(connection, leased, run, people, now)
+    resolution = await store.lock_run(connection, leased.run_id)
+    outcome = await _decided(connection, leased, carried.outcome, started_at=started_at, now=now, jitter=jitter)
+    following = _goes_on(run, leased.step, resolution)
+    if not await store.finish(connection, leased, **_columns(leased, outcome, resolution, following, now)):
+        raise StaleLease(leased.delivery_id)
+    tried = Try(started_at, now, _name(outcome), outcome.status, _reason(outcome), outcome.response)
+    await store.record_try(connection, leased, tried)
+    await _consequences(connection, leased, outcome, now)
+    if isinstance(outcome, Delivered):
+        await _keep_task(connection, leased, run, carried.content, outcome, resolution=resolution, now=now)
+        if following:
+            await _go_on(connection, leased, run, people, now)
     logger.info(
         "delivery tried",
         delivery=leased.delivery_id,
@@ -76,7 +79,7 @@ async def end_try(
     return outcome
 
 
-async def end_wait(database: AsyncEngine, leased: Leased, people: People, now: Instant) -> None:
+async def end_wait(connection: AsyncConnection, leased: Leased, people: People, now: Instant) -> None:
     """Look whether a wait is over, and go on, stop, or wait longer.
 
     Raises:
@@ -86,28 +89,27 @@ async def end_wait(database: AsyncEngine, leased: Leased, people: People, now: I
     step = step_at(parse_steps(run.steps), leased.step)
     if not isinstance(step, Wait):
         raise TypeError(f"{leased.step} is no wait")
-    async with database.begin() as connection:
-        resolution = await store.lock_run(connection, leased.run_id)
-        ended = Ended(resolution.resolved_at is not None, await store.tasks_are_done(connection, leased.run_id))
-        try:
-            until = waits_until(step, leased.reached_at, context_of(run, people))
-        except MissingDate as missing:
-            await _give_up_wait(connection, leased, str(missing), now)
-            return
-        follows = what_follows(step, until, ended, now)
-        if follows == "continue" and not _goes_on(run, leased.step, resolution):
-            follows = "stop"
-        values: dict[str, Any] = {
-            "state": "delivered",
-            "finished_at": now,
-            "reason": "waited" if follows == "continue" else "stop",
-        }
-        if follows == "wait":
-            values = {"state": "waiting", "due_at": until}
-        if not await store.finish(connection, leased, **values):
-            raise StaleLease(leased.delivery_id)
-        if follows == "continue":
-            await _go_on(connection, leased, run, people, now)
+    resolution = await store.lock_run(connection, leased.run_id)
+    ended = Ended(resolution.resolved_at is not None, await store.tasks_are_done(connection, leased.run_id))
+    try:
+        until = waits_until(step, leased.reached_at, context_of(run, people))
+    except MissingDate as missing:
+        await _give_up_wait(connection, leased, str(missing), now)
+        return
+    follows = what_follows(step, until, ended, now)
+    if follows == "continue" and not _goes_on(run, leased.step, resolution):
+        follows = "stop"
+    values: dict[str, Any] = {
+        "state": "delivered",
+        "finished_at": now,
+        "reason": "waited" if follows == "continue" else "stop",
+    }
+    if follows == "wait":
+        values = {"state": "waiting", "due_at": until}
+    if not await store.finish(connection, leased, **values):
+        raise StaleLease(leased.delivery_id)
+    if follows == "continue":
+        await _go_on(connection, leased, run, people, now)
 
 
 async def _decided(

@@ -6,18 +6,19 @@ again with the same ids; one that was only slow finds, when it wants to finish, 
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import store
 from services.actions.carry import carry_out
 from services.actions.core import breaker
 from services.actions.core.breaker import Breaker
-from services.actions.core.outcomes import Hold
-from services.actions.ending import StaleLease, end_try, end_wait
+from services.actions.core.outcomes import Hold, Outcome
+from services.actions.ending import end_try, end_wait
+from services.actions.group_commit import End, GroupCommit
 from services.actions.outbound import DEADLINE_SECONDS, Http
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, read_workspace
@@ -67,6 +68,7 @@ class Worker:
         self._http = http
         self._wake = wake
         self._limits = limits
+        self._ends = GroupCommit(database, clock)
         self._breakers: dict[str, Breaker] = {}
         self._under_way: dict[asyncio.Task[None], str | None] = {}
         self._swept_at: Instant = 0
@@ -163,37 +165,25 @@ class Worker:
     async def _carry(self, leased: Leased) -> None:
         started_at = self._clock()
         if leased.kind == WAIT:
-            await self._persist(leased, lambda: end_wait(self._database, leased, self.workspace.people, self._clock()))
+            await self.write(leased, lambda connection: end_wait(connection, leased, self.workspace.people, self._clock()))
             return
         carried = await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
         jitter = self._jitter()
 
-        async def end() -> None:
-            people = self.workspace.people
-            outcome = await end_try(
-                self._database, leased, carried, people, started_at=started_at, now=self._clock(), jitter=jitter
-            )
-            name = leased.destination or ""
+        decided: list[Outcome] = []
+
+        async def end(connection: AsyncConnection) -> None:
+            people, now = self.workspace.people, self._clock()
+            decided[:] = [await end_try(connection, leased, carried, people, started_at=started_at, now=now, jitter=jitter)]
+
+        await self.write(leased, end)
+        name = leased.destination or ""
+        for outcome in decided:
             self._breakers[name] = breaker.after(self._breakers.get(name, Breaker()), outcome, self._clock())
 
-        await self._persist(leased, end)
-
-    async def _persist(self, leased: Leased, end: Callable[[], Awaitable[None]]) -> None:
-        """Write the end down, again and again while the database is away, until the lease has run out."""
-        until = self._clock() + self._limits.lease
-        pause = self._limits.poll
-        while True:
-            try:
-                await end()
-            except StaleLease:
-                logger.warning("lease lost", delivery=leased.delivery_id, attempt=leased.attempt)
-            except (SQLAlchemyError, OSError) as error:
-                if self._clock() < until:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, self._limits.longest_pause)
-                    continue
-                logger.error("end not written", delivery=leased.delivery_id, error=type(error).__name__)
-            return
+    async def write(self, leased: Leased, end: End) -> None:
+        """Have the end of a lease written down, as long as it is worth it."""
+        await self._ends.write(leased, end, self._clock() + self._limits.lease)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task, None)
