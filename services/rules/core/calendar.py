@@ -17,10 +17,11 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 class Fixed:
     """Buckets of one length in UTC: hours, and days where the zone is UTC."""
 
-    __slots__ = ("length",)
+    __slots__ = ("length", "name")
 
     def __init__(self, length: Microseconds) -> None:
         self.length = length
+        self.name = f"fixed {length}"
 
     def number(self, instant: Instant) -> int:
         """The bucket that holds the instant."""
@@ -34,11 +35,12 @@ class Fixed:
 class LocalDays:
     """Days of one time zone, numbered from 1970-01-01."""
 
-    __slots__ = ("_end", "_number", "_start", "_starts", "length", "zone")
+    __slots__ = ("_end", "_number", "_start", "_starts", "length", "name", "zone")
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self.length = DAY
+        self.name = f"days {zone.key}"
         self._starts: dict[int, Instant] = {}
         # The day asked for last: most questions are about the same one.
         self._number, self._start, self._end = 0, 0, 0

@@ -1,18 +1,11 @@
 """A play made ready to run: its conditions grown, its filters and metrics listed, its numbers at hand."""
 
-from hashlib import blake2b
-
 from services.rules.core.condition import Combine, Leaf, Setting
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.play import Play, identity_of
 from shared.matchers import compile_matchers
 from shared.records import AppliedPlay
-
-
-def metric_key(metric: Metric) -> str:
-    """The metric's name in documents: short, and the same for every play that remembers the same."""
-    return blake2b(metric.signature.encode(), digest_size=5).hexdigest()
 
 
 class CompiledPlay:
@@ -35,7 +28,7 @@ class CompiledPlay:
         self.resolve: Combine | None = None
         if self.form.resolve_when is not None:
             self.resolve = self.form.resolve_when.grow(setting, self.leaves)
-        self.metric_keys = [tuple(metric_key(metric) for metric in leaf.metrics) for leaf in self.leaves]
+        self.metric_keys = frozenset(metric.key for leaf in self.leaves for metric in leaf.metrics)
         self.hold = self.form.hold
         self.cooldown = self.form.cooldown
         self.account_traits = self._traits("account")

@@ -24,6 +24,8 @@ from shared.records import Event, JsonObject
 
 Verdict = bool | None
 Combine = Callable[[Sequence[Verdict]], Verdict]
+# The memory of a subject's metrics, by key.
+Metrics = dict[str, Any]
 
 
 class Setting:
@@ -58,7 +60,7 @@ class View:
 
 
 class Leaf:
-    """One condition at work. Memory is passed in and out: `heard` holds the memory of each metric, `own` the leaf's own."""
+    """One condition at work. Memory is passed in: `metrics` by key, and `own`, what it must remember of its own verdicts."""
 
     # True only at one event or one deadline.
     impulse = False
@@ -71,23 +73,23 @@ class Leaf:
     # The traits it reads: `account.plan`, `user.role`.
     paths: frozenset[str] = frozenset()
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def decided(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Any:
+        """Its own memory, brought to `now`; asked for before the verdict, and only of leaves that decide at boundaries."""
+        return own
+
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """True, false, or None for unknown."""
         raise NotImplementedError
 
-    def decided(self, heard: Sequence[Any], own: Any, verdict: Verdict, view: View, now: Instant) -> Any:
-        """What it must remember of its own verdict; most need nothing."""
-        return own
-
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
         return None
 
-    def wake(self, own: Any, now: Instant) -> Instant:
+    def wake(self, metrics: Metrics, own: Any, now: Instant) -> Instant | None:
         """For a leaf that decides at boundaries: the first of them at which an event heard now may count."""
         raise NotImplementedError
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""
         return {}
 

@@ -105,7 +105,7 @@ class Engine:
             account.changed.add(key)
             anew = carry_over(account, key, document, names, at, effects)
             fill(account, document, key.kind, heard.get(key, ()), self._routes_of, self._hits)
-            wanted = {metric for play in self._of_kind.get(key.kind, ()) for keys in play.metric_keys for metric in keys}
+            wanted = {metric for play in self._of_kind.get(key.kind, ()) for metric in play.metric_keys}
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
             for play in anew:
                 self._activate(account, key, document, play, started, at, effects)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.rules.core.compiled import CompiledPlay, metric_key
+from services.rules.core.compiled import CompiledPlay
 from services.rules.core.fields import read_path
 from services.rules.core.metrics.contract import Metric
 from shared.instants import Instant
@@ -18,8 +18,8 @@ class Observer:
 
     __slots__ = ("key", "observe", "where")
 
-    def __init__(self, key: str, metric: Metric, where: int) -> None:
-        self.key = key
+    def __init__(self, metric: Metric, where: int) -> None:
+        self.key = metric.key
         self.observe = metric.observe
         self.where = where
 
@@ -71,9 +71,9 @@ class Route:
                 if metric is None:
                     impulses.append((place, where))
                     continue
-                if metric_key(metric) not in seen:
-                    seen.add(metric_key(metric))
-                    self.observers.append(Observer(metric_key(metric), metric, where))
+                if metric.key not in seen:
+                    seen.add(metric.key)
+                    self.observers.append(Observer(metric, where))
             if leaves:
                 self.interests.append(Interest(play, leaves, heard, impulses))
 

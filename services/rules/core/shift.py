@@ -4,15 +4,13 @@ Both are decided at first sight and at each bucket boundary `b`, on complete buc
 verdict is true its baseline stays the one at which it became true, so that an account does not recover by our getting used to it.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-import msgspec
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.calendar import open_bucket
-from services.rules.core.condition import Leaf, Setting, Verdict, View
+from services.rules.core.condition import Leaf, Metrics, Setting, Verdict, View
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
@@ -21,7 +19,6 @@ from shared.records import JsonObject
 
 # A kept baseline is given up at the first boundary later than this after it was fixed.
 KEPT_FOR = 90 * DAY
-_HAS_NO_VALUE_WHEN_EMPTY = ("min", "max", "avg", "last")
 
 
 class Shift(EventFilter):
@@ -42,22 +39,14 @@ class Shift(EventFilter):
         return self
 
 
-class Decided(msgspec.Struct, array_like=True):
-    """What was decided at the boundary of bucket `bucket`; `kept` and `kept_since` while the verdict is true."""
-
-    bucket: int
-    verdict: Verdict
-    current: float | None
-    baseline: float | None
-    kept: float | None = None
-    kept_since: Instant | None = None
-    expired: bool = False
-    # Unknown before this bucket, whatever is heard.
-    not_before: int = 0
+# Own memory of a leaf that decides at boundaries, as a list: what was decided at the boundary of bucket BUCKET; KEPT and KEPT_SINCE
+# while the verdict is true; unknown before bucket NOT_BEFORE, whatever is heard.
+BUCKET, VERDICT, CURRENT, BASELINE, KEPT, KEPT_SINCE, EXPIRED, NOT_BEFORE = range(8)
+Decided = list[Any]
 
 
 class ShiftLeaf(Leaf):
-    """Decides at boundaries. Own memory: `Decided`, as a list."""
+    """Decides at boundaries."""
 
     at_boundaries = True
 
@@ -68,9 +57,10 @@ class ShiftLeaf(Leaf):
         self.width = bucket_count(form.over)
         self.blocks = form.baseline // form.over
         self.reach = self.width * (self.blocks + 1)
-        self.metric = Buckets(self.filter, form.measure, self.calendar, setting.days, self.reach)
+        self.metric = Buckets(form, form.measure, self.calendar, setting.days, self.reach)
         self.metrics = (self.metric,)
-        self._partial = form.measure.kind in _HAS_NO_VALUE_WHEN_EMPTY
+        self.key = self.metric.key
+        self._adds_up = form.measure.kind in ("count", "sum")
 
     def holds(self, current: float, baseline: float) -> bool:
         """Whether current against baseline is the shift that is asked for."""
@@ -81,53 +71,53 @@ class ShiftLeaf(Leaf):
         raise NotImplementedError
 
     def could_hold(self, memory: list[Any] | None) -> bool:
-        """False where no later boundary can be true without another event: spares the look ahead."""
+        """False where no later boundary can be true without another event: most accounts are too small for the floor."""
         return True
 
     # ------------------------------------------------------------------ the contract
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
-        """As decided at the newest boundary before `now`."""
+    def decided(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Any:
+        """What was decided at the newest boundary before `now`."""
         bucket = open_bucket(self.calendar, now)
-        if own is not None and own[0] == bucket:
-            return own[1]  # type: ignore[no-any-return]
-        return self._decide(heard[0], own, view, bucket).verdict
+        return own if own is not None and own[BUCKET] == bucket else self._decide(metrics.get(self.key), own, view, bucket)
 
-    def decided(self, heard: Sequence[Any], own: Any, verdict: Verdict, view: View, now: Instant) -> Any:
-        """Keep the decision until the next boundary."""
-        bucket = open_bucket(self.calendar, now)
-        if own is not None and own[0] == bucket:
-            return own
-        return msgspec.to_builtins(self._decide(heard[0], own, view, bucket))
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
+        """As decided."""
+        verdict: Verdict = own[VERDICT]
+        return verdict
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first boundary at which the decision would differ. After a bucket with events simply the next: more will follow."""
         bucket = open_bucket(self.calendar, now)
-        first = self._first_known(view, bucket + 1)
-        memory = heard[0]
-        if first > bucket + 1 or (memory is not None and memory[0] + len(memory) - 2 >= bucket - 1):
-            return self.calendar.start(first)
-        if own is None:
-            return self.calendar.start(first)
-        if own[1] is False and not self.could_hold(memory):
+        memory = metrics.get(self.key)
+        verdict = own[VERDICT]
+        if verdict is None and own[NOT_BEFORE] > bucket:
+            return self.calendar.start(own[NOT_BEFORE])
+        if verdict is False and not self.could_hold(memory):
             return None
+        if memory is not None and memory[0] + len(memory) - 2 >= bucket - 1:
+            return self.calendar.start(bucket + 1)
         return self._look_ahead(memory, own, view, bucket)
 
-    def wake(self, own: Any, now: Instant) -> Instant:
-        """The next boundary that can be decided."""
+    def wake(self, metrics: Metrics, own: Any, now: Instant) -> Instant | None:
+        """The next boundary that can be decided, unless it cannot come true there."""
         bucket = open_bucket(self.calendar, now) + 1
-        return self.calendar.start(bucket if own is None or own[7] <= bucket else own[7])
+        if own is None:
+            return self.calendar.start(bucket)
+        if own[VERDICT] is False and not self.could_hold(metrics.get(self.key)):
+            return None
+        return self.calendar.start(max(bucket, own[NOT_BEFORE]))
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`current`, `baseline` (the kept one) and the shift as a share."""
-        if own is None or own[2] is None or own[3] is None:
+        if own is None or own[CURRENT] is None or own[BASELINE] is None:
             return {}
-        _, _, current, baseline, *_ = own
+        current, baseline = own[CURRENT], own[BASELINE]
         return {**self.shown(current, baseline), "current": round(current, 6), "baseline": round(baseline, 6)}
 
     def fell_because(self, own: Any) -> str:
         """`expired` when a baseline that had been kept too long was given up."""
-        return "expired" if own is not None and own[6] else "cleared"
+        return "expired" if own is not None and own[EXPIRED] else "cleared"
 
     # ------------------------------------------------------------------ deciding
 
@@ -142,39 +132,36 @@ class ShiftLeaf(Leaf):
         return max(bucket, began + self.reach)
 
     def _decide(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Decided:
-        kept, kept_since = (own[4], own[5]) if own is not None else (None, None)
-        boundary = self.calendar.start(bucket)
+        kept, kept_since = (own[KEPT], own[KEPT_SINCE]) if own is not None else (None, None)
         first = self._first_known(view, bucket)
         if first > bucket:
-            return Decided(bucket, None, None, None, kept, kept_since, not_before=first)
-        current = self._current(memory, bucket)
+            return [bucket, None, None, None, kept, kept_since, False, first]
+        boundary = self.calendar.start(bucket)
         overdue = kept_since is not None and boundary - kept_since > KEPT_FOR
+        current = self.metric.over(memory, bucket - self.width, bucket)
         baseline = kept if kept is not None and not overdue else self._baseline(memory, bucket)
         if current is None or baseline is None:
-            return Decided(bucket, None, current, baseline, kept, kept_since)
+            return [bucket, None, current, baseline, kept, kept_since, False, 0]
         if not self.holds(current, baseline):
-            return Decided(bucket, False, current, baseline, expired=overdue)
+            return [bucket, False, current, baseline, None, None, overdue, 0]
         since = kept_since if kept_since is not None and not overdue else boundary
-        return Decided(bucket, True, current, baseline, baseline, since)
-
-    def _current(self, memory: list[Any] | None, bucket: int) -> float | None:
-        return self.metric.over(memory, bucket - self.width, bucket)
+        return [bucket, True, current, baseline, baseline, since, False, 0]
 
     def _baseline(self, memory: list[Any] | None, bucket: int) -> float | None:
         """The mean over the blocks; for `min max avg last` over those that have a value."""
         end = bucket - self.width
-        if self.form.measure.kind in ("count", "sum"):
+        if self._adds_up:
             return (self.metric.over(memory, end - self.width * self.blocks, end) or 0) / self.blocks
         found = [self.metric.over(memory, end - self.width * (n + 1), end - self.width * n) for n in reversed(range(self.blocks))]
         values = [value for value in found if value is not None]
         return sum(values) / len(values) if values else None
 
     def _look_ahead(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Instant | None:
-        verdict = own[1]
+        verdict = own[VERDICT]
         for later in range(bucket + 1, bucket + self.reach + 1):
-            if self._decide(memory, own, view, later).verdict is not verdict:
+            if self._decide(memory, own, view, later)[VERDICT] is not verdict:
                 return self.calendar.start(later)
-        if verdict and own[5] is not None:
+        if own[KEPT_SINCE] is not None:
             # Nothing more will be heard, but the baseline is given up in the end.
-            return self.calendar.start(self.calendar.number(own[5] + KEPT_FOR) + 1)
+            return self.calendar.start(self.calendar.number(own[KEPT_SINCE] + KEPT_FOR) + 1)
         return None

@@ -26,10 +26,7 @@ def new_metrics(plays: Iterable[CompiledPlay], before: Iterable[CompiledPlay]) -
 
 def _metrics(plays: Iterable[CompiledPlay]) -> dict[tuple[str, str], Metric]:
     return {
-        (play.kind, key): metric
-        for play in plays
-        for leaf, keys in zip(play.leaves, play.metric_keys, strict=True)
-        for metric, key in zip(leaf.metrics, keys, strict=True)
+        (play.kind, metric.key): metric for play in plays for leaf in play.leaves for metric in leaf.metrics
     }
 
 

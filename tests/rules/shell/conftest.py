@@ -1,6 +1,7 @@
 """A rules worker on each database and each log, and what the tests ask of them."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +14,12 @@ from services.rules.catalog import MakeEngine
 from services.rules.worker import Bounds, Worker
 from shared.clock import Clock, wall_clock
 from shared.db import tables
+from shared.log import open_log
 from shared.log.contract import Assigned, Entry, Log, LogUnavailable, Revoked, Subscription
 from shared.records import Event, EventsRecord, decode_events_record, decode_runs_record, encode
+from shared.settings import Settings
 from shared.topics import EVENTS, RUNS
+from tests.conftest import SettingsFor
 from tests.rules.shell.counting import Counting
 
 PATIENCE = 20.0
@@ -32,16 +36,13 @@ async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 class WatchedLog:
-    """A log that remembers what was appended, and can be told to take nothing."""
+    """A log that remembers what was appended, and can be told to take nothing, as if it were away."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self.replay = log.replay
         self._appended: dict[tuple[str, int, int], bytes] = {}
         self.refused_topics: set[str] = set()
-
-    @property
-    def replay(self) -> bool:
-        return self._log.replay
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         if topic in self.refused_topics:
@@ -75,6 +76,10 @@ class WatchedLog:
     async def ready(self) -> bool:
         return await self._log.ready()
 
+    async def go_live(self) -> None:
+        await self._log.go_live()
+        self.replay = self._log.replay
+
     async def close(self) -> None:
         await self._log.close()
 
@@ -82,9 +87,11 @@ class WatchedLog:
 class Scene:
     """A log, a database, and workers between them."""
 
-    def __init__(self, database: AsyncEngine, log: "WatchedLog") -> None:
+    def __init__(self, database: AsyncEngine, log: Log, one_partition: bool = False) -> None:
+        """With `one_partition` everything that is sent goes to partition 0, so that each record moves the time of all."""
         self.database = database
-        self.log = log
+        self.log = WatchedLog(log)
+        self._partition = 0 if one_partition else None
         self._number = 0
 
     def event(self, name: str = "report.exported", account: str | None = "acme", **fields: Any) -> Event:
@@ -99,9 +106,9 @@ class Scene:
 
     def _entry(self, record: EventsRecord | tuple[str, bytes], at: int | None) -> Entry:
         if isinstance(record, tuple):
-            return Entry(*record, None, at)
+            return Entry(*record, self._partition, at)
         key = getattr(record, "account_id", None) or getattr(record, "about", None) or ""
-        return Entry(getattr(record, "alias", key), encode(record), None, at)
+        return Entry(getattr(record, "alias", key), encode(record), self._partition, at)
 
     async def tell_all(self, record: EventsRecord) -> None:
         """Append a record to every partition."""
@@ -134,9 +141,10 @@ class Scene:
         """Wait until every record is taken and every outbox empty."""
 
         async def is_settled() -> bool:
+            # In this order: a commit between the two would otherwise be seen without what it has yet to publish.
+            rows = await self.rows(tables.partition, topic=EVENTS)
             if await self.count(tables.outbox):
                 return False
-            rows = await self.rows(tables.partition, topic=EVENTS)
             done = {row["partition"]: row["next_offset"] for row in rows}
             return all(done.get(partition, 0) >= end for partition, end in self.log.ends(EVENTS).items())
 
@@ -156,7 +164,36 @@ class Scene:
         return found
 
 
+@pytest.fixture(params=["embedded", "servers"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The two ways in which it is run: the embedded log and SQLite, or Kafka and PostgreSQL."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database of this test's own."""
+    url: str = request.getfixturevalue("sqlite_url" if backend == "embedded" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+def log_settings(backend: str, request: pytest.FixtureRequest, settings_for: SettingsFor) -> Settings:
+    """A log of this test's own."""
+    servers = None if backend == "embedded" else request.getfixturevalue("kafka")
+    return settings_for(kafka_bootstrap_servers=servers, topic_prefix=f"test-{uuid.uuid4().hex[:12]}.")
+
+
 @pytest.fixture
 async def scene(database: AsyncEngine, log: Log) -> Scene:
-    """On each database, each log."""
-    return Scene(database, WatchedLog(log))
+    """On each backend."""
+    return Scene(database, log)
+
+
+@pytest.fixture
+async def replay_log(log_settings: Settings) -> AsyncIterator[Log]:
+    """A log of each kind, opened for replay."""
+    opened = await open_log(log_settings.model_copy(update={"replay": True}), wall_clock)
+    yield opened
+    await opened.close()

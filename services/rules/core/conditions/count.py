@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from services.rules.core.bounds import Bounded
 from services.rules.core.calendar import open_bucket
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.newest import NewestInstants
@@ -75,33 +75,34 @@ class ExactCount(_Counted):
     def __init__(self, form: Count) -> None:
         super().__init__(form)
         self.bound = int(form.at_least if form.at_least is not None else form.at_most or 0)
-        self.metrics = (NewestInstants(self.filter, self.bound + 1, form.over),)  # type: ignore[arg-type]
+        self.metrics = (NewestInstants(form, self.bound + 1, form.over),)
+        self.key = self.metrics[0].key
 
     def _number(self, instants: list[Instant] | None, now: Instant) -> int:
         return len(instants) - bisect_left(instants, now - self.form.over) if instants else 0
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Events with `now - over <= occurred_at <= now`, against the bound."""
         known_from = self._known_from(view)
         if known_from is not None and now <= known_from:
             return None
-        number = self._number(heard[0], now)
+        number = self._number(metrics.get(self.key), now)
         return number >= self.bound if self.form.at_least is not None else number <= self.bound
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """When the event that makes the difference leaves the window."""
         known_from = self._known_from(view)
         if known_from is not None and now <= known_from:
             return known_from
         needed = self.bound if self.form.at_least is not None else self.bound + 1
-        if needed == 0 or self._number(heard[0], now) < needed:
+        instants: list[Instant] = metrics.get(self.key) or []
+        if needed == 0 or self._number(instants, now) < needed:
             return None
-        leaving: Instant = heard[0][-needed]
-        return leaving + self.form.over
+        return instants[-needed] + self.form.over
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`count`: at most one more than the bound, since no more is kept."""
-        return {"count": self._number(heard[0], now)}
+        return {"count": self._number(metrics.get(self.key), now)}
 
 
 class BucketCount(_Counted):
@@ -111,34 +112,35 @@ class BucketCount(_Counted):
         super().__init__(form)
         self.calendar = bucket_calendar(form.over, setting.days)
         self.buckets = bucket_count(form.over)
-        self.metric = Buckets(self.filter, form.measure, self.calendar, setting.days, self.buckets)  # type: ignore[arg-type]
+        self.metric = Buckets(form, form.measure, self.calendar, setting.days, self.buckets)
         self.metrics = (self.metric,)
+        self.key = self.metric.key
 
     def _verdict_in(self, memory: Any, bucket: int) -> Verdict:
         number = self.metric.over(memory, bucket - self.buckets + 1, bucket + 1)
         return None if number is None else self.form.holds(number)
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """The measure against the bound; `min max avg last` without a value are unknown."""
         known_from = self._known_from(view)
         if known_from is not None and now <= known_from:
             return None
-        return self._verdict_in(heard[0], open_bucket(self.calendar, now))
+        return self._verdict_in(metrics.get(self.key), open_bucket(self.calendar, now))
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first boundary at which the window has another verdict."""
         known_from = self._known_from(view)
         if known_from is not None and now <= known_from:
             return known_from
         bucket = open_bucket(self.calendar, now)
-        verdict = self._verdict_in(heard[0], bucket)
+        verdict = self._verdict_in(metrics.get(self.key), bucket)
         for later in range(bucket + 1, bucket + self.buckets + 1):
-            if self._verdict_in(heard[0], later) is not verdict:
+            if self._verdict_in(metrics.get(self.key), later) is not verdict:
                 return self.calendar.start(later)
         return None
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The measure, by its name."""
         bucket = open_bucket(self.calendar, now)
-        number = self.metric.over(heard[0], bucket - self.buckets + 1, bucket + 1)
+        number = self.metric.over(metrics.get(self.key), bucket - self.buckets + 1, bucket + 1)
         return {self.form.measure.kind: None if number is None else round(number, 6)}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, Form
 from services.rules.core.traits import TraitDate, trait_path
 from shared.instants import DAY, Instant, show_instant
@@ -48,7 +48,7 @@ class DateLeaf(Leaf):
         self.paths = frozenset({form.of})
         self._before, self._after = form.before, form.after
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Strict at both ends, as all comparisons with time."""
         date = self._date.read(view.context)
         if date is None:
@@ -57,7 +57,7 @@ class DateLeaf(Leaf):
             return now > date + self._after
         return date - (self._before or 0) < now <= date
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """Its beginning, then its end."""
         date = self._date.read(view.context)
         if date is None:
@@ -65,7 +65,7 @@ class DateLeaf(Leaf):
         edges = [date + self._after] if self._after is not None else [date - (self._before or 0), date]
         return next((edge for edge in edges if now <= edge), None)
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`date` and `days_left` (negative after it), in days of 24 hours."""
         date = self._date.read(view.context)
         if date is None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import EventFilter
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
@@ -43,11 +43,11 @@ class EventLeaf(Leaf):
         where = form.compiled_where(setting.timezone)
         self._shown = sorted(path for path in (where.paths if where else ()) if path.startswith("properties."))
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Whether the event of this instant matched the filter."""
         return self.place in view.matched
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The event's name and time, and the properties that `where` looked at, by their last word."""
         event = view.event
         if event is None or self.place not in view.matched:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
 from services.rules.core.fields import Duration, EventFilter, Form, Measure, MeasureField, Positive
 from services.rules.core.metrics.contract import Metric
@@ -94,7 +94,7 @@ class NotReachedLeaf(Leaf):
     def __init__(self, form: NotReached, setting: Setting) -> None:
         given = form.milestones if form.milestone is None else {"milestone": form.milestone}
         self.milestones = {name: milestone.count for name, milestone in given.items()}
-        self.metrics = tuple(_metric(count, setting) for count in self.milestones.values())
+        self.metrics: tuple[Metric, ...] = tuple(_metric(count, setting) for count in self.milestones.values())
         self.within = form.within
         self._date: TraitDate | None = None
         if isinstance(form.since, str):
@@ -104,36 +104,36 @@ class NotReachedLeaf(Leaf):
             anchor = form.since.event
             self.metrics += (LastSeen(anchor) if form.since.restart else FirstSeen(anchor),)
 
-    def _anchor(self, heard: Sequence[Any], view: View) -> Instant | None:
-        return heard[-1] if self._date is None else self._date.read(view.context)
+    def _anchor(self, metrics: Metrics, view: View) -> Instant | None:
+        return metrics.get(self.metrics[-1].key) if self._date is None else self._date.read(view.context)
 
-    def _missing(self, heard: Sequence[Any], anchor: Instant) -> list[str]:
+    def _missing(self, metrics: Metrics, anchor: Instant) -> list[str]:
         return [
-            name for (name, count), memory in zip(self.milestones.items(), heard, strict=False) if not _met(count, memory, anchor)
+            name for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False) if not _met(count, metrics.get(metric.key), anchor)
         ]
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """No anchor: unknown. Until anchor + within: false. Then true while a milestone is missing."""
-        anchor = self._anchor(heard, view)
+        anchor = self._anchor(metrics, view)
         if anchor is None:
             return None
-        return now - anchor > self.within and bool(self._missing(heard, anchor))
+        return now - anchor > self.within and bool(self._missing(metrics, anchor))
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The end of the time given."""
-        anchor = self._anchor(heard, view)
+        anchor = self._anchor(metrics, view)
         return anchor + self.within if anchor is not None and now - anchor <= self.within else None
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`since`, `missing` (names of milestones) and `reached`: how much of each there is, no more than it needs."""
-        anchor = self._anchor(heard, view)
+        anchor = self._anchor(metrics, view)
         if anchor is None:
             return {}
         reached = {
-            name: min(_after(count, memory, anchor), count.at_least)
-            for (name, count), memory in zip(self.milestones.items(), heard, strict=False)
+            name: min(_after(count, metrics.get(metric.key), anchor), count.at_least)
+            for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False)
         }
-        return {"since": show_instant(anchor), "missing": self._missing(heard, anchor), "reached": reached}
+        return {"since": show_instant(anchor), "missing": self._missing(metrics, anchor), "reached": reached}
 
 
 def _metric(count: MilestoneCount, setting: Setting) -> Metric:

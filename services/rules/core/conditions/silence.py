@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, EventFilter
 from services.rules.core.metrics.seen import LastSeen
 from shared.instants import DAY, Instant, show_instant
@@ -41,29 +41,31 @@ class SilenceLeaf(Leaf):
     def __init__(self, form: Silence) -> None:
         self.filter = form
         self.metrics = (LastSeen(self.filter),)
+        self.key = self.metrics[0].key
         self.limit = form.for_
         self.since_start = form.since == "start"
 
-    def _begin(self, heard: Sequence[Any], view: View) -> Instant | None:
-        last: Instant | None = heard[0]
+    def _begin(self, metrics: Metrics, view: View) -> Instant | None:
+        last: Instant | None = metrics.get(self.key)
         if last is not None or not self.since_start or self.filter is None:
             return last
         return view.heard_since(self.filter)
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Unknown while it was never heard, unless never counts from the start."""
-        begin = self._begin(heard, view)
+        begin = self._begin(metrics, view)
         return None if begin is None else now - begin > self.limit
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The limit after the newest event; nothing once it has passed."""
-        begin = self._begin(heard, view)
+        begin = self._begin(metrics, view)
         return begin + self.limit if begin is not None and now - begin <= self.limit else None
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`last_seen` (null: never) and `silent_days`, in days of 24 hours."""
-        begin = self._begin(heard, view)
+        begin = self._begin(metrics, view)
+        last = metrics.get(self.key)
         return {
-            "last_seen": None if heard[0] is None else show_instant(heard[0]),
+            "last_seen": None if last is None else show_instant(last),
             "silent_days": None if begin is None else round((now - begin) / DAY, 6),
         }

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, RootModel
 
-from services.rules.core.condition import Combine, Leaf, Setting, Verdict, View, single
+from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from shared.instants import Instant
 from shared.matchers import AccountMatchers, compile_matchers
 from shared.records import JsonObject
@@ -35,14 +35,14 @@ class TraitLeaf(Leaf):
         self._matchers = compile_matchers(form.root, setting.timezone)
         self.paths = self._matchers.paths
 
-    def verdict(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Verdict:
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """What the matchers say; a missing field or a wrong type is unknown."""
         return self._matchers.verdict(view.context, now)
 
-    def next_change(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> Instant | None:
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """`older_than` and `within` make deadlines."""
         return self._matchers.next_change(view.context, now)
 
-    def evidence(self, heard: Sequence[Any], own: Any, view: View, now: Instant) -> JsonObject:
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The value found at each path, by its last word."""
         return {clause.path.rsplit(".", 1)[-1]: clause.found for clause in self._matchers.explain(view.context, now)}

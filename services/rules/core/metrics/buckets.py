@@ -9,6 +9,7 @@ from typing import Any
 
 from services.rules.core.calendar import Calendar, Fixed, open_bucket
 from services.rules.core.fields import EventFilter, Measure, read_path
+from services.rules.core.metrics.contract import key_of
 from services.rules.core.metrics.values import number_of, text_of
 from shared.instants import DAY, Instant
 from shared.records import Event
@@ -20,7 +21,7 @@ Number = int | float
 class Buckets:
     """The measure of the filter's events in each bucket, `keep` complete buckets back from the open one."""
 
-    __slots__ = ("_add", "_empty", "_over", "calendar", "days", "filter", "keep", "measure", "path", "signature")
+    __slots__ = ("_add", "_empty", "_over", "calendar", "days", "filter", "keep", "key", "measure", "path")
 
     def __init__(self, filter: EventFilter, measure: Measure, calendar: Calendar, days: Calendar, keep: int) -> None:
         self.filter = filter
@@ -29,7 +30,7 @@ class Buckets:
         self.days = days
         self.keep = keep
         self.path = tuple((measure.path or "").split("."))[1:]
-        self.signature = f"{keep} of {calendar.length} {measure.signature} {filter.signature}"
+        self.key = key_of("buckets", keep, calendar.name, measure.signature, filter.signature)
         self._add = _ADD[measure.kind]
         self._over = _OVER[measure.kind]
         self._empty = 0 if measure.kind in ("count", "days", "sum") else None
@@ -140,8 +141,7 @@ _ADD: dict[str, Callable[[Cell, Event, tuple[str, ...]], Cell]] = {
 
 
 def _total(cells: Sequence[Cell]) -> Number:
-    total: Number = sum(filter(None, cells))
-    return total
+    return sum(cells)
 
 
 def _smallest(cells: Sequence[Cell]) -> Number | None:

@@ -1,5 +1,6 @@
 """What a metric promises."""
 
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from services.rules.core.fields import EventFilter
@@ -7,7 +8,7 @@ from shared.records import Event
 
 
 class Metric(Protocol):
-    """The memory of some events. `signature` names it: two metrics with one signature are one."""
+    """The memory of some events. Two metrics with one `key` are one."""
 
     @property
     def filter(self) -> EventFilter:
@@ -15,8 +16,8 @@ class Metric(Protocol):
         ...
 
     @property
-    def signature(self) -> str:
-        """Filter and shape, as text."""
+    def key(self) -> str:
+        """Its name in documents, made by `key_of` from its filter and its shape."""
         ...
 
     def observe(self, memory: Any, event: Event) -> Any:
@@ -25,3 +26,8 @@ class Metric(Protocol):
         `event.occurred_at` is set and not later than `event.received_at`.
         """
         ...
+
+
+def key_of(*signature: object) -> str:
+    """A short name for what a metric remembers: the same for every play that remembers the same."""
+    return blake2b(" ".join(map(str, signature)).encode(), digest_size=5).hexdigest()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from services.rules.core.calendar import Calendar
 from services.rules.core.fields import EventFilter, Measure, read_path
+from services.rules.core.metrics.contract import key_of
 from services.rules.core.metrics.values import text_of
 from shared.instants import Instant, Microseconds
 from shared.records import Event
@@ -17,13 +18,13 @@ from shared.records import Event
 class NewestInstants:
     """Memory: a sorted list of instants, at most `limit`, none older than `over` before the newest record."""
 
-    __slots__ = ("filter", "limit", "over", "signature")
+    __slots__ = ("filter", "key", "limit", "over")
 
     def __init__(self, filter: EventFilter, limit: int, over: Microseconds | None) -> None:
         self.filter = filter
         self.limit = limit
         self.over = over
-        self.signature = f"newest {limit} in {over} {filter.signature}"
+        self.key = key_of("newest", limit, over, filter.signature)
 
     def observe(self, memory: list[Instant] | None, event: Event) -> list[Instant]:
         """Insert in order; drop what no window can reach any more."""
@@ -42,7 +43,7 @@ class NewestInstants:
 class NewestKeys:
     """Memory: pairs [instant, key], sorted by instant, each key once with its newest instant, at most `limit`."""
 
-    __slots__ = ("days", "filter", "kind", "limit", "path", "signature")
+    __slots__ = ("days", "filter", "key", "kind", "limit", "path")
 
     def __init__(self, filter: EventFilter, measure: Measure, limit: int, days: Calendar) -> None:
         self.filter = filter
@@ -50,7 +51,7 @@ class NewestKeys:
         self.path = tuple((measure.path or "").split("."))[1:]
         self.limit = limit
         self.days = days
-        self.signature = f"newest {limit} {measure.signature} {filter.signature}"
+        self.key = key_of("newest keys", limit, measure.signature, filter.signature)
 
     def observe(self, memory: list[list[Any]] | None, event: Event) -> list[list[Any]]:
         """Move the event's key to its place; an event without one changes nothing."""

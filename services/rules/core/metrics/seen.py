@@ -1,6 +1,7 @@
 """The newest, or the first, instant at which an event occurred. Memory: one instant."""
 
 from services.rules.core.fields import EventFilter
+from services.rules.core.metrics.contract import key_of
 from shared.instants import Instant
 from shared.records import Event
 
@@ -8,11 +9,11 @@ from shared.records import Event
 class LastSeen:
     """The newest `occurred_at`: a late event does not turn it back."""
 
-    __slots__ = ("filter", "signature")
+    __slots__ = ("filter", "key")
 
     def __init__(self, filter: EventFilter) -> None:
         self.filter = filter
-        self.signature = f"last {filter.signature}"
+        self.key = key_of("last", filter.signature)
 
     def observe(self, memory: Instant | None, event: Event) -> Instant:
         """The later of both."""
@@ -23,11 +24,11 @@ class LastSeen:
 class FirstSeen:
     """The oldest `occurred_at`: a late event may turn it back."""
 
-    __slots__ = ("filter", "signature")
+    __slots__ = ("filter", "key")
 
     def __init__(self, filter: EventFilter) -> None:
         self.filter = filter
-        self.signature = f"first {filter.signature}"
+        self.key = key_of("first", filter.signature)
 
     def observe(self, memory: Instant | None, event: Event) -> Instant:
         """The earlier of both."""
