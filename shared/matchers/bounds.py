@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from math import isfinite
+from operator import ge, gt, le, lt
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -85,42 +86,45 @@ def read_between(value: object, roots: tuple[str, ...]) -> tuple[Bound, Bound]:
     return low, high
 
 
-def _at_least_number(found: Number, bound: Number) -> bool:
-    return found >= bound - TOLERANCE * abs(bound)
+def _exact(bound: Number) -> Number:
+    return bound
 
 
-def _at_most_number(found: Number, bound: Number) -> bool:
-    return found <= bound + TOLERANCE * abs(bound)
+def _lowered(bound: Number) -> Number:
+    return bound - TOLERANCE * abs(bound)
 
 
-def _comparison(
-    numbers: Callable[[Number, Number], bool], instants: Callable[[int, int], bool]
-) -> Callable[[Bound, ZoneInfo], Test]:
-    """A word that compares with one bound: exactly between instants, as `numbers` says between numbers."""
+def _raised(bound: Number) -> Number:
+    return bound + TOLERANCE * abs(bound)
+
+
+def _comparison(compare: Callable[[Any, Any], bool], slack: Callable[[Number], Number]) -> Callable[[Bound, ZoneInfo], Test]:
+    """A word that compares with one bound: numbers with `slack` of it, instants exactly."""
 
     def make(bound: Bound, zone: ZoneInfo) -> Test:
         if isinstance(bound, Moment):
-            return _against_moment(moment_of(bound.text, zone), zone, instants)
+            return _against_moment(moment_of(bound.text, zone), zone, compare)
         if isinstance(bound, Share):
-            return _against_share(bound, numbers)
+            return _against_share(bound, compare, slack)
+        limit = slack(bound)
 
         def verdict(found: Any, _context: Context, _t: Instant) -> bool | None:
-            return numbers(found, bound) if type(found) is int or type(found) is float else None
+            return compare(found, limit) if type(found) is int or type(found) is float else None
 
         return verdict
 
     return make
 
 
-def _against_moment(limit: Instant | None, zone: ZoneInfo, instants: Callable[[int, int], bool]) -> Test:
+def _against_moment(limit: Instant | None, zone: ZoneInfo, compare: Callable[[Any, Any], bool]) -> Test:
     def verdict(found: Any, _context: Context, _t: Instant) -> bool | None:
         at = moment_of(found, zone)
-        return None if at is None or limit is None else instants(at, limit)
+        return None if at is None or limit is None else compare(at, limit)
 
     return verdict
 
 
-def _against_share(share: Share, numbers: Callable[[Number, Number], bool]) -> Test:
+def _against_share(share: Share, compare: Callable[[Any, Any], bool], slack: Callable[[Number], Number]) -> Test:
     whole_at, percent = reach(share.path), share.percent
 
     def verdict(found: Any, context: Context, _t: Instant) -> bool | None:
@@ -128,17 +132,17 @@ def _against_share(share: Share, numbers: Callable[[Number, Number], bool]) -> T
         if type(found) not in (int, float) or type(whole) not in (int, float):
             return None
         try:
-            return numbers(found, whole * percent / 100)
+            return compare(found, slack(whole * percent / 100))
         except OverflowError:
             return None  # a number of hundreds of digits
 
     return verdict
 
 
-above = _comparison(lambda found, bound: found > bound, lambda found, bound: found > bound)
-below = _comparison(lambda found, bound: found < bound, lambda found, bound: found < bound)
-at_least = _comparison(_at_least_number, lambda found, bound: found >= bound)
-at_most = _comparison(_at_most_number, lambda found, bound: found <= bound)
+above = _comparison(gt, _exact)
+below = _comparison(lt, _exact)
+at_least = _comparison(ge, _lowered)
+at_most = _comparison(le, _raised)
 
 
 def between(bounds: tuple[Bound, Bound], zone: ZoneInfo) -> Test:
