@@ -98,9 +98,7 @@ async def _load_history(connection: AsyncConnection, works: Iterable[Work]) -> N
     for work in works:
         by_partition.setdefault(work.owned, []).append(work)
     for owned, stale in by_partition.items():
-        before = owned.catalog.before
-        names = None if before is None else owned.engine.warm_names(before)
-        found = await store.history(connection, [work.account_id for work in stale], names)
+        found = await store.history(connection, [work.account_id for work in stale], owned.warm_names())
         for work in stale:
             work.history = found[work.account_id]
 

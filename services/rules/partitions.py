@@ -1,6 +1,7 @@
 """A partition of topic `events` while this worker owns it: how far it is, its plays, its accounts in memory, what is pending."""
 
 from collections import deque
+from collections.abc import Collection
 
 from services.rules.accounts import Accounts
 from services.rules.catalog import Catalog, MakeEngine, Plays, decode_catalog
@@ -51,6 +52,15 @@ class Owned:
         """Go on with these plays."""
         self.catalog = catalog
         self.engine = engine
+        self._warm_names: Collection[str] | None = None
+        self._knows_warm_names = False
+
+    def warm_names(self) -> Collection[str] | None:
+        """The event names that older accounts need from history; None: every name."""
+        if not self._knows_warm_names and self.catalog.before is not None:
+            self._warm_names = self.engine.warm_names(self.catalog.before)
+            self._knows_warm_names = True
+        return self._warm_names
 
     def moved(self, next_offset: int, at: Instant) -> None:
         """The records before `next_offset` are stored."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.catalog import MakeEngine
-from services.rules.cold import ColdEngine
+from services.rules.core.engine import Engine
 from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, has_due, needs_tick
 from services.rules.failures import DATABASE_ERRORS, refuses_rows
 from services.rules.metrics import RulesMetrics
@@ -60,7 +60,7 @@ class Worker:
         clock: Clock,
         stop: asyncio.Event,
         metrics: RulesMetrics | None = None,
-        make_engine: MakeEngine = ColdEngine,
+        make_engine: MakeEngine = Engine,
         bounds: Bounds = Bounds(),
     ) -> None:
         self._database = database
