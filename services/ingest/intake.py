@@ -45,12 +45,21 @@ class Journal(Protocol):
 class Intake:
     """The log and the keys, and what a request needs beside them: the hour, and ids for items without one."""
 
-    def __init__(self, log: Journal, keys: KeyRing, clock: Clock, metrics: Metrics, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        log: Journal,
+        keys: KeyRing,
+        clock: Clock,
+        metrics: Metrics,
+        new_id: Callable[[], str],
+        most_waiting: int = MOST_BYTES_WAITING,
+    ) -> None:
         self.metrics = metrics
         self._journal = log
         self._keys = keys
         self._clock = clock
         self._new_id = new_id
+        self._most_waiting = most_waiting
         self._waiting = 0
 
     async def sender(self, presented: str | None) -> Sender:
@@ -93,7 +102,7 @@ class Intake:
 
     @contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
-        if self._waiting + size > MOST_BYTES_WAITING:
+        if self._waiting + size > self._most_waiting:
             raise Problem(503, "overloaded", "too much is waiting for the log: send it again later", headers={"Retry-After": "1"})
         self._waiting += size
         try:
