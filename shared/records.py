@@ -1,7 +1,8 @@
 """The records on the log's two topics: the only thing that services share while they run.
 
 `events`, keyed by account (or by whom an event is about), carries `Event`, `Mapping`, `Tick`, `Applied`, `Paused` and
-`Resumed`. `runs`, keyed by account, carries `RunOpened` and `RunResolved`. A record is one JSON object whose `type` names its kind.
+`Resumed`. `runs`, keyed by account, carries `RunOpened` and `RunResolved`. A record is one JSON object whose `type` names
+its kind.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from shared.instants import Instant
 JsonObject = dict[str, Any]
 
 
-class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, kw_only=True, gc=False):
     """Something that happened to one account. It is named by (account_id, source, id).
 
     `received_at` is the time of the record that carries it: it is not written by ingest, but set by whoever reads the log.

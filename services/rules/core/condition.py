@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from services.rules.core.calendar import Calendar, days_of
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.state import Account, SubjectKey
 from shared.instants import Instant
 from shared.records import Event, JsonObject
 
@@ -41,22 +42,46 @@ class Setting:
 class View:
     """What a condition may see of one subject at one instant, beside what its metrics remember."""
 
-    __slots__ = ("context", "event", "listening", "matched", "start")
+    __slots__ = ("_context", "_listening", "account", "event", "key", "matched", "start")
 
     def __init__(
-        self, context: dict[str, JsonObject], start: Instant, listening: Callable[[EventFilter], Instant], event: Event | None
+        self,
+        account: Account,
+        key: SubjectKey,
+        start: Instant,
+        listening: Callable[[EventFilter], Instant],
+        event: Event | None,
+        matched: Sequence[int],
     ) -> None:
-        # The roots of matchers: `account` (traits and id), `user` where there is one.
-        self.context = context
+        self.account = account
+        self.key = key
         self.start = start
-        self.listening = listening
-        # The event of this instant, if one is being taken, and the leaves whose filter it matched.
+        self._listening = listening
+        # The event of this instant, if one is being taken, and the places of the leaves whose filter it matched.
         self.event = event
-        self.matched: Sequence[int] = ()
+        self.matched = matched
+        self._context: dict[str, JsonObject] | None = None
+
+    @property
+    def context(self) -> dict[str, JsonObject]:
+        """The roots of matchers: `account` (traits and id), `user` where there is one. Made when it is first asked for."""
+        if self._context is None:
+            self._context = {"account": self.account.traits}
+            user_id = self.user_id
+            if user_id is not None:
+                self._context["user"] = {**self.account.users.get(user_id, {}), "id": user_id}
+        return self._context
+
+    @property
+    def user_id(self) -> str | None:
+        """The subject, where it is a user; else the event's user."""
+        if self.key.kind == "user":
+            return self.key.value
+        return self.event.user_id if self.event is not None else None
 
     def heard_since(self, filter: EventFilter) -> Instant:
         """The later of the subject's start and the instant since which the filter's events are listened to."""
-        return max(self.start, self.listening(filter))
+        return max(self.start, self._listening(filter))
 
 
 class Leaf:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.rules.core.compiled import CompiledPlay
+from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement
@@ -72,10 +73,17 @@ class Engine:
         if event.traits is not None or event.user_traits is not None:
             self._take_traits(account, event, now, effects)
             return
-        for route in self._routes_of(event.name):
-            value = value_of(route.kind, event)
-            if value is not None:
-                self._hear(account, SubjectKey(route.kind, value), route, event, now, (), effects)
+        for route in self._routes.get(event.name) or self._routes_of(event.name):
+            if route.kind == ACCOUNT:
+                key = account.key
+            else:
+                value = value_of(route.kind, event)
+                if value is None:
+                    continue
+                key = SubjectKey(route.kind, value)
+            # Most events concern few plays: one that nobody wants costs no more than knowing that its subject exists.
+            if route.interests or key not in account.subjects:
+                self._hear(account, key, route, event, now, (), effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -127,8 +135,8 @@ class Engine:
         if first_at > at:
             state.deadline = first_at if play.needs_time else None
         elif play.needs_time:
-            seen = play.form.on_activate == "ignore"
-            self._judge(play, account, key, document, at, at, None, (), effects, seen=seen)
+            barred = "ignored" if play.form.on_activate == "ignore" else None
+            self._judge(play, account, key, document, at, at, None, (), effects, barred)
         else:
             state.first_at = None
 
@@ -157,9 +165,7 @@ class Engine:
         elif document.next_deadline is not None and document.next_deadline < now:
             self._pass(account, key, document, now, effects)
         account.changed.add(key)
-        if not route.interests and not traits_of:
-            return
-        hits = self._hits(account, route, event, now)
+        hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
         metrics = document.metrics
         for observer in route.observers:
             if hits[observer.where]:
@@ -167,16 +173,20 @@ class Engine:
         if event.imported:
             self._recall(account, key, document, route, now, effects)
             return
-        done: set[str] = set()
+        judged: list[CompiledPlay] = []
         for interest in route.interests:
-            if _matters(document.plays[interest.play.name], interest, hits, now):
+            state = document.plays[interest.play.name]
+            if _matters(state, interest, hits, now):
+                judged.append(interest.play)
                 matched = [place for place, where in interest.impulses if hits[where]]
                 self._judge(interest.play, account, key, document, now, now, event, matched, effects)
-                done.add(interest.play.name)
+                document.next_deadline = _earliest(document)
+            elif interest.at_boundaries and state.first_at is None:
+                _wake(document, state, interest, now)
         for play in traits_of:
-            if play.name not in done and not _waits_for_start(document.plays[play.name], now):
+            if play not in judged and not _waits_for_start(document.plays[play.name], now):
                 self._judge(play, account, key, document, now, now, event, (), effects)
-        document.next_deadline = _earliest(document)
+                document.next_deadline = _earliest(document)
 
     def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
         """Which of the route's filters the event passes. An unknown `where` does not match."""
@@ -298,7 +308,7 @@ class Engine:
         for interest in route.interests:
             state = document.plays[interest.play.name]
             if interest.play.needs_time and not _waits_for_start(state, now):
-                self._judge(interest.play, account, key, document, now, now, None, (), effects, seen=True)
+                self._judge(interest.play, account, key, document, now, now, None, (), effects, barred="ignored")
         document.next_deadline = _earliest(document)
 
     def _judge(
@@ -312,10 +322,12 @@ class Engine:
         event: Event | None,
         matched: Sequence[int],
         effects: Effects,
-        seen: bool = False,
+        barred: str | None = None,
     ) -> None:
-        paused = play.name in self.paused
-        Judgement(play, account, key, document, now, at, event, matched, self._listening, paused, seen, effects).judge()
+        view = View(account, key, document.start, self._listening, event, matched)
+        if play.name in self.paused:
+            barred = "paused"
+        Judgement(play, document.plays[play.name], document.metrics, view, now, at, barred, effects).judge()
 
 
 def _waits_for_start(state: PlayState, now: Instant) -> bool:
@@ -337,17 +349,20 @@ def _merge(traits: JsonObject, given: JsonObject) -> None:
             traits[name] = value
 
 
-def _matters(state: PlayState, interest: Interest, hits: list[bool], now: Instant) -> bool:
-    """Whether the verdict must be taken now. Where the event can only count at a later boundary, the deadline is seen to."""
-    play = interest.play
+def _matters(state: PlayState, interest: Interest, hits: Sequence[bool], now: Instant) -> bool:
+    """Whether the verdict must be taken at this event."""
     if state.first_at is not None:
-        return now >= state.first_at and (play.needs_time or any(hits[where] for _, where in interest.impulses))
-    if not any(hits[where] for where in interest.heard):
+        return now >= state.first_at and (interest.play.needs_time or any(hits[where] for _, where in interest.impulses))
+    if interest.at_boundaries or (interest.only_clears and not state.known and state.deadline is not None):
         return False
-    if interest.at_boundaries:
-        for place, leaf in interest.boundary_leaves:
-            wake = leaf.wake(state.own[place] if state.own else None, now)
-            if state.deadline is None or wake < state.deadline:
-                state.deadline = wake
-        return False
-    return not (interest.only_clears and not state.known and state.deadline is not None)
+    return any(hits[where] for where in interest.heard)
+
+
+def _wake(document: Document, state: PlayState, interest: Interest, now: Instant) -> None:
+    """The event can only count at a later boundary: see to it that the play is looked at there."""
+    for place, leaf in interest.boundary_leaves:
+        wake = leaf.wake(document.metrics, state.own[place] if state.own else None, now)
+        if wake is not None and (state.deadline is None or wake < state.deadline):
+            state.deadline = wake
+            if document.next_deadline is None or wake < document.next_deadline:
+                document.next_deadline = wake

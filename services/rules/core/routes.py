@@ -46,7 +46,7 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("interests", "kind", "observers", "wheres")
+    __slots__ = ("hits", "interests", "kind", "observers", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
@@ -76,6 +76,8 @@ class Route:
                     self.observers.append(Observer(metric, where))
             if leaves:
                 self.interests.append(Interest(play, leaves, heard, impulses))
+        # Where no filter has a `where`, what passes is known beforehand.
+        self.hits: list[bool] | None = None if any(self.wheres) else [True] * len(self.wheres)
 
 
 def _compiled(where: dict[str, Any] | None, timezone: str) -> Where | None:

@@ -13,7 +13,6 @@ listened to for `over`.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator

@@ -6,7 +6,6 @@
 A date without a time is its first instant in the play's time zone. No such trait, or not a date: unknown.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import field_validator, model_validator

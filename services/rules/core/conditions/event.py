@@ -6,7 +6,6 @@
 `event: nps.answered` is short for `event: {of: nps.answered}`.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import model_validator

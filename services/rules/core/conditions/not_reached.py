@@ -13,7 +13,6 @@
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -109,7 +108,9 @@ class NotReachedLeaf(Leaf):
 
     def _missing(self, metrics: Metrics, anchor: Instant) -> list[str]:
         return [
-            name for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False) if not _met(count, metrics.get(metric.key), anchor)
+            name
+            for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False)
+            if not _met(count, metrics.get(metric.key), anchor)
         ]
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:

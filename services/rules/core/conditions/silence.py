@@ -9,7 +9,6 @@
 A late event moves the clock by when it happened, not by when we heard of it.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field

@@ -6,7 +6,6 @@
 A missing trait, or one of another type, is unknown.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, RootModel
