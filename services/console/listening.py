@@ -6,7 +6,7 @@ from shared.log.contract import Log
 from shared.topics import EVENTS
 
 GROUP = "console"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
 
 
 async def listening_began(log: Log, clock: Clock, at: Instant | None) -> Instant:

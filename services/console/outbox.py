@@ -7,9 +7,9 @@ from itertools import groupby
 
 import structlog
 from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.console.refusals import DATABASE_AWAY
 from shared.db.tables import outbox
 from shared.instants import Instant
 from shared.log.contract import Entry, Log, LogUnavailable
@@ -76,7 +76,7 @@ class Publisher:
         while not stop.is_set():
             try:
                 await self.publish()
-            except (DBAPIError, OSError) as error:
+            except DATABASE_AWAY as error:
                 _logger.warning("outbox.unread", owner=OWNER, error=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)

@@ -9,17 +9,20 @@ LogUnavailable             the log is away: 503, try again
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from shared.log.contract import LogUnavailable
 
 RETRY_AFTER_SECONDS = 2
+# What a database that is away raises: asyncpg's own errors reach us unwrapped while it connects.
+DATABASE_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _logger = structlog.get_logger()
 
@@ -92,5 +95,5 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (DBAPIError, OSError, TimeoutError, LogUnavailable):
+    for kind in (*DATABASE_AWAY, LogUnavailable):
         app.add_exception_handler(kind, _unavailable)

@@ -1,0 +1,48 @@
+"""`successplays dead-letters`: what was given up, and why."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli import show
+from services.cli.api import Api
+from services.cli.failures import WrongUsage
+from services.cli.options import AsJson, Limit
+
+app = typer.Typer(no_args_is_help=True, help="Dead letters: what was given up, and why.")
+# More than anybody reads, fewer than would hurt: `redrive --all` takes them page by page.
+ALL = 1_000_000
+
+
+@app.command("list")
+def list_dead_letters(
+    everything: Annotated[bool, typer.Option("--all", help="Also those that were redriven or discarded.")] = False,
+    limit: Limit = 50,
+    json: AsJson = False,
+) -> None:
+    """Dead letters with their reasons, the newest first."""
+    letters = list(Api().pages("/api/v1/dead-letters", limit, everything=everything))
+    if json:
+        show.as_json(letters)
+        return
+    columns = {"kind": "kind", "origin": "origin", "reason": "reason", "since": "created_at"}
+    ends = {"redriven": "redriven_at", "discarded": "discarded_at", "id": "dead_letter_id"}
+    show.listing(letters, columns | ends, "There are no dead letters.")
+
+
+@app.command("redrive")
+def redrive(
+    dead_letter_ids: Annotated[list[str] | None, typer.Argument(help="Their ids, as `dead-letters list` shows them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are listed.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Put dead letters back on their way."""
+    if bool(dead_letter_ids) == everything:
+        raise WrongUsage("name the dead letters to redrive, or say --all")
+    api = Api()
+    chosen = dead_letter_ids or [letter["dead_letter_id"] for letter in api.pages("/api/v1/dead-letters", ALL)]
+    redriven = [api.post(f"/api/v1/dead-letters/{name}/redrive") for name in chosen]
+    if json:
+        show.as_json(redriven)
+    else:
+        show.say(f"{len(redriven)} put back on their way.")

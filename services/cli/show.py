@@ -1,0 +1,84 @@
+"""What commands print: tables for people, JSON for programs. What is not the result goes to standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough for a table that is not cut, where nobody's terminal says how wide it is.
+WIDTH_IN_A_PIPE = 200
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def console(to_stderr: bool = False) -> "Console":
+    """A rich console on standard output, or error."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else WIDTH_IN_A_PIPE, highlight=False, markup=False)
+
+
+def say(sentence: str) -> None:
+    """Tell people something that is not the result."""
+    sys.stderr.write(sentence + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> None:
+    """Print a table, or the sentence `nothing` where there are no rows."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = list(rows)
+    if not made:
+        console().print(nothing)
+        return
+    drawn = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in made:
+        drawn.add_row(*(Text(cell_of(cell)) for cell in row))
+    console().print(drawn)
+
+
+def listing(items: Iterable[dict[str, Any]], columns: dict[str, str], nothing: str) -> None:
+    """Print items of the API as a table: the heading of each column, and the field that stands in it."""
+    rows = [[moment(item[name]) if name.endswith("_at") else item[name] for name in columns.values()] for item in items]
+    table(list(columns), rows, nothing)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that counts; where nobody looks at a terminal it is silent."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with Progress(*columns, console=console(to_stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda count: bar.advance(task, count)
+
+
+def cell_of(value: Any) -> str:
+    """A value as it stands in a table: nothing is a dash, evidence is `name value, name value`."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {cell_of(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(cell_of(each) for each in value) or "-"
+    return str(value)
+
+
+def moment(text: str | None) -> str | None:
+    """An instant of the API without its fraction of a second, as tables show it."""
+    if text is None:
+        return None
+    return text[:16].replace("T", " ") + "Z"
