@@ -7,7 +7,7 @@
 """
 
 from shared.matchers.compiled import Clause, CompiledMatchers, compile_matchers
-from shared.matchers.field import AccountMatchers, EventMatchers, Matchers, MatchersOver
+from shared.matchers.field import AccountMatchers, EventMatchers, Matchers, MatchersOver, StepMatchers
 from shared.matchers.moments import first_instant, moment_of
 from shared.matchers.paths import ROOTS, check_path, reach
 from shared.matchers.refusal import Refused, nearest, refusal
@@ -21,6 +21,7 @@ __all__ = [
     "Matchers",
     "MatchersOver",
     "Refused",
+    "StepMatchers",
     "check_path",
     "compile_matchers",
     "first_instant",

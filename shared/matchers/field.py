@@ -53,3 +53,4 @@ class MatchersOver:
 Matchers = Annotated[dict[str, Any], MatchersOver(*ROOTS)]
 AccountMatchers = Annotated[dict[str, Any], MatchersOver("account", "user")]
 EventMatchers = Annotated[dict[str, Any], MatchersOver("properties", "event", "account", "user")]
+StepMatchers = Annotated[dict[str, Any], MatchersOver("account", "user", "owner", "event", "evidence", "run", "play")]

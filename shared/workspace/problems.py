@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
@@ -147,13 +148,18 @@ def render(problems: Iterable[Problem], files: Mapping[str, str]) -> str:
 
 def _render(problem: Problem, source: str) -> str:
     heading = f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
-    lines = source.splitlines()
-    if not 0 < problem.line <= len(lines):
-        return heading
-    text = _CONTROL.sub(" ", lines[problem.line - 1].replace("\t", " "))
-    start = max(0, problem.column - _SHOWN_WIDTH // 2)
-    shown, indent = text[start : start + _SHOWN_WIDTH], problem.column - 1 - start
-    found = problem.found or ""
-    width = len(found) if found and shown[indent:].startswith(found) else 1
     margin = f"{problem.line:>5} | "
-    return f"{heading}\n{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * indent}{'^' * width}"
+    below = " " * (len(margin) - 2)
+    lines = source.splitlines()
+    shown = [heading]
+    if 0 < problem.line <= len(lines):
+        text = _CONTROL.sub(" ", lines[problem.line - 1].replace("\t", " "))
+        start = max(0, problem.column - _SHOWN_WIDTH // 2)
+        indent = problem.column - 1 - start
+        text = text[start : start + _SHOWN_WIDTH]
+        found = problem.found or ""
+        width = len(found) if found and text[indent:].startswith(found) else 1
+        shown += [margin + text, f"{below}| {' ' * indent}{'^' * width}"]
+    if problem.allowed and "allowed" not in problem.message:
+        shown.append(f"{below}= allowed: {shorten(', '.join(problem.allowed), _SHOWN_WIDTH, placeholder=' …')}")
+    return "\n".join(shown)

@@ -1,5 +1,6 @@
 """What is wrong is said all at once, at its place, with what was found, what is allowed and the nearest word."""
 
+from time import process_time
 from typing import Annotated, Any
 
 import jsonschema
@@ -130,6 +131,14 @@ def test_expressions_whose_time_has_no_bound_are_refused(pattern: str, why: str)
 @pytest.mark.parametrize("pattern", ["^foo.*bar$", "(?i)refund|cancel", "[a-z]+@[a-z.]+", r"(ab){2,4}", r"colou?r", r"\d{3,}"])
 def test_everyday_expressions_are_taken(pattern: str) -> None:
     compile_matchers({"account.x": {"matches": pattern}})
+
+
+@pytest.mark.parametrize(("pattern", "text"), [("x*x*y", "x" * 500), (".*.*y", "x" * 500), ("(x|xx|xxx)x*x*y", "x" * 500)])
+def test_the_worst_that_is_taken_ends_soon(pattern: str, text: str) -> None:
+    compiled = compile_matchers({"account.x": {"matches": pattern}})
+    began = process_time()
+    assert compiled.verdict({"account": {"x": text * 10}}, 0) is False
+    assert process_time() - began < 5
 
 
 def test_the_json_schema_takes_what_reading_takes() -> None:

@@ -88,6 +88,16 @@ def test_people_see_the_line_and_a_caret() -> None:
     ]
 
 
+def test_people_see_what_is_allowed_below_the_nearest() -> None:
+    text = "play: x\nwehn: 3d\n"
+    assert render(problems(text), {"f.yaml": text}).splitlines() == [
+        "f.yaml:2:1: unknown key 'wehn'; did you mean when?",
+        "    2 | wehn: 3d",
+        "      | ^^^^",
+        "      = allowed: play, when, do, bounds",
+    ]
+
+
 def test_a_long_line_is_cut_around_the_place() -> None:
     text = "a: " + "x" * 500 + "here" + "y" * 500
     shown = render([Problem("f.yaml", 1, 504, "wrong", "here")], {"f.yaml": text})
