@@ -3,7 +3,10 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from shared.key_ring import ANSWER_SECONDS, FRESH_SECONDS, KeyRing, KeysUnavailable, open_key_ring
+from scripts import postgres
+from shared.db.database import open_database, upgrade
+from shared.db.key_store import create_key
+from shared.key_ring import ANSWER_SECONDS, FRESH_SECONDS, KeyRing, KeysUnavailable, keys_in, open_key_ring
 from shared.keys import ApiKey, given_key, hash_key, make_key
 from tests.conftest import SettingsFor, opened
 
@@ -131,3 +134,23 @@ async def test_the_write_key_of_the_environment_works_without_a_database(setting
         assert await keys.holder("demo") == given_key("write")
         with pytest.raises(KeysUnavailable):
             await keys.holder(make_key("write", now=0)[0])
+
+
+@pytest.mark.slow
+async def test_a_server_that_goes_away_takes_no_key_with_it(settings_for: SettingsFor) -> None:
+    now = 100.0
+    with postgres.start() as server:
+        settings = settings_for(database_url=server.url)
+        await upgrade(settings)
+        database = await open_database(settings)
+        text, key = make_key("write", now=0)
+        async with database.begin() as connection:
+            await create_key(connection, key, hash_key(text, SECRET))
+        keys = KeyRing(SECRET, keys_in(database), {}, lambda: now)
+        assert await keys.holder(text) == key
+    for _ in range(3):
+        now += 3600
+        assert await keys.holder(text) == key
+    with pytest.raises(KeysUnavailable):
+        await keys.holder(make_key("write", now=0)[0])
+    await database.dispose()

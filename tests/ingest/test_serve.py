@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scripts import kafka
 from shared.db.key_store import create_key, revoke_key
 from shared.keys import hash_key, make_key
 from tests.conftest import make_settings, opened
@@ -118,3 +119,22 @@ async def test_a_revoked_key_is_refused_within_five_seconds(sqlite_url: str, tmp
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.1)
             assert client.post("/v1/events", json=ONE).status_code == 202
+
+
+def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_it_goes_on(tmp_path: Path) -> None:
+    event = {**ONE, "id": "patient"}
+    with (
+        kafka.start(tmp_path / "kafka") as broker,
+        ingest(tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers) as (_, client),
+    ):
+        answer_of(client, "/readyz", 200)
+        assert client.post("/v1/events", json=event).status_code == 202
+        broker.kill()
+        began = time.monotonic()
+        answer = client.post("/v1/events", json=event)
+        assert time.monotonic() - began < 5
+        assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+        broker.restart()
+        deadline = time.monotonic() + 60
+        while client.post("/v1/events", json=event).status_code != 202:
+            assert time.monotonic() < deadline
