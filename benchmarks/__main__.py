@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [rules] [latency]`: measure, print a table, write JSON to `benchmarks/results/`."""
+"""`python -m benchmarks [engine] [service] [latency]`: measure, print a table, write JSON to `benchmarks/results/`."""
 
 import argparse
 from collections.abc import Callable
@@ -18,7 +18,21 @@ def engine(arguments: argparse.Namespace) -> list[Result]:
     return [measure_engine(generated(arguments.events), arguments.events, arguments.repeats)]
 
 
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {"engine": engine}
+def service(arguments: argparse.Namespace) -> list[Result]:
+    """The rules service on Kafka and PostgreSQL."""
+    from benchmarks.service import measure_service
+
+    return [measure_service(arguments.events // 5, arguments.repeats)]
+
+
+def latency(arguments: argparse.Namespace) -> list[Result]:
+    """From POST to the webhook at the receiver."""
+    from benchmarks.latency import measure_latency
+
+    return measure_latency(arguments.seconds)
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {"engine": engine, "service": service, "latency": latency}
 
 
 def generated(events: int) -> Path:
@@ -33,7 +47,8 @@ def main() -> None:
     """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all without a name")
-    parser.add_argument("--events", type=int, default=1_000_000, help="events of the generated log")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the generated log; the service takes a fifth of them")
+    parser.add_argument("--seconds", type=float, default=30, help="of the latency's probes")
     parser.add_argument("--repeats", type=int, default=3, help="of each measurement, in turns with its floor")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)

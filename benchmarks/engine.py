@@ -1,4 +1,4 @@
-"""The engine in process, beside the floor: both read the same lines of a file, decode them, and find the same runs. Nothing is stored."""
+"""The engine in process, beside the floor: both read the same lines of a file and find the same runs. Nothing is stored."""
 
 import gc
 import time
@@ -64,10 +64,8 @@ def run_engine(log: Path, applied: Applied) -> Runs:
 
 def decided(effects: Effects) -> Runs:
     """What the engine decided, as the floor says it."""
-    return Runs(
-        [(opened.play, opened.account_id, opened.opened_at) for opened in effects.opened],
-        [(resolved.play, resolved.account_id, resolved.resolved_at) for resolved in effects.resolved],
-    )
+    names = {opened.run_id: (opened.play, opened.account_id, opened.opened_at) for opened in effects.opened}
+    return Runs(list(names.values()), [(*names[resolved.run_id], resolved.resolved_at) for resolved in effects.resolved])
 
 
 def seconds(work: Callable[[], Runs]) -> tuple[float, Runs]:

@@ -45,10 +45,10 @@ class Line(msgspec.Struct, gc=False):
 
 
 class Runs(msgspec.Struct):
-    """What was decided: (play, account, instant) of each run, when it opened and when it was resolved."""
+    """What was decided: each run by (play, account, instant) when it opened, and with the instant when it was resolved."""
 
     opened: list[tuple[str, str, Instant]] = []
-    resolved: list[tuple[str, str, Instant]] = []
+    resolved: list[tuple[str, str, Instant, Instant]] = []
 
     def sorted(self) -> "Runs":
         """The same, in an order that does not depend on how accounts took turns."""
@@ -126,7 +126,7 @@ class Level:
     def fall(self, at: Instant, runs: Runs) -> None:
         """It is false at `at`."""
         if self.open:
-            runs.resolved.append((self.play, self.account_id, at))
+            runs.resolved.append((self.play, self.account_id, self.last_opened, at))
         self.on = self.open = self.spent = False
 
 
