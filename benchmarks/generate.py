@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from shared.instants import DAY, HOUR, Instant, Microseconds, parse_instant
-from shared.records import Event, JsonObject, encode
+from shared.records import Event, JsonObject, as_json, encode
 
 BEGIN: Instant = parse_instant("2026-01-01T00:00:00Z")
 PERIOD: Microseconds = 90 * DAY
@@ -81,7 +81,7 @@ def _event(random: Random, number: int, rank: int, received: Instant, traits: Js
         user_id=f"user-{rank}-{number % 7}",
         occurred_at=received - late,
         received_at=received,
-        properties=_properties(random, name, number),
+        properties_json=as_json(_properties(random, name, number)),
         traits=traits,
     )
 

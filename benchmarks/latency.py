@@ -1,7 +1,7 @@
 """From POST to the webhook at the receiver, at 200 events a second in the background, on Kafka and PostgreSQL.
 
-Every service is a process of its own, as in production. The floor is what nobody can do without: one produce that all replicas have, one
-commit, one POST to the same receiver, one after the other.
+Every service is a process of its own, as in production. The floor is what nobody can do without: one produce that all replicas
+have, one commit, one POST to the same receiver, one after the other.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ ACCOUNTS = 500
 KEY = "benchmark-write-key-0123456789"
 COMMAND = [sys.executable, "-c", "from services.cli.main import main; main()"]
 STARTS_WITHIN = 60.0
+
+Sent = dict[str, object]
 
 SETTINGS = """
 destinations:
@@ -95,7 +97,8 @@ class Arrivals:
                 self._arrived(await reader.readexactly(length))
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            # The other side has closed it, or the benchmark is over.
             writer.close()
 
     def _arrived(self, body: bytes) -> None:
@@ -222,7 +225,7 @@ async def _probe(ingest_port: int, arrivals: Arrivals, seconds: float) -> list[f
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as client, asyncio.TaskGroup() as group:
         probes = []
         for number in range(int((seconds + 1) * RATE)):
-            event = {"name": "page.viewed", "account_id": f"account-{number % ACCOUNTS}", "properties": {"n": number}}
+            event: Sent = {"name": "page.viewed", "account_id": f"account-{number % ACCOUNTS}", "properties": {"n": number}}
             if number % (RATE // PROBES) == 0:
                 event["name"] = "probe.sent"
                 probes.append(group.create_task(_one_probe(client, address, event, arrivals.expect(number))))
@@ -232,13 +235,11 @@ async def _probe(ingest_port: int, arrivals: Arrivals, seconds: float) -> list[f
     return [probe.result() for probe in probes[PROBES:]]
 
 
-async def _one_probe(
-    client: httpx.AsyncClient, address: str, event: dict[str, object], arrived: "asyncio.Future[float]"
-) -> float:
+async def _one_probe(client: httpx.AsyncClient, address: str, event: Sent, arrived: "asyncio.Future[float]") -> float:
     began = time.perf_counter()
     await _post(client, address, event)
     return await asyncio.wait_for(arrived, 30) - began
 
 
-async def _post(client: httpx.AsyncClient, address: str, event: dict[str, object]) -> None:
+async def _post(client: httpx.AsyncClient, address: str, event: Sent) -> None:
     (await client.post(address, json=event)).raise_for_status()
