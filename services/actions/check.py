@@ -25,7 +25,7 @@ def check_steps(do: list[Any], destinations: Mapping[str, Mapping[str, Any]]) ->
     try:
         steps = parse_steps(do)
     except ValidationError as error:
-        return [(tuple(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
+        return _problems(error)
     return list(_in_steps(steps, (), {INBOX: {"kind": INBOX}, **destinations}))
 
 
@@ -40,8 +40,12 @@ def check_destination(name: str, settings: Mapping[str, Any]) -> Found:
     try:
         parsed = connector.settings.model_validate(dict(settings))
     except ValidationError as error:
-        return [(tuple(each["loc"]), each["msg"]) for each in error.errors(include_url=False, include_input=False)]
+        return _problems(error)
     return [(place, message) for place, message in parsed.problems()]
+
+
+def _problems(error: ValidationError) -> Found:
+    return [(tuple(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors(include_url=False)]
 
 
 def _in_steps(steps: list[Any], place: Place, destinations: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[Place, str]]:

@@ -1,15 +1,24 @@
 """Secrets: a workspace holds references only, `env:NAME` or `file:PATH`; the value is read when it is needed and kept nowhere."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator
 
 from shared.settings import read_variable
 
-PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 
-SecretReference = Annotated[str, Field(pattern=PATTERN, description="where a secret is kept: env:NAME or file:PATH")]
+
+def _reference(text: str) -> str:
+    # What was found is not repeated: it may be the secret itself.
+    if _REFERENCE.fullmatch(text) is None:
+        raise ValueError("a secret is never written here: name where it is kept, env:NAME or file:PATH")
+    return text
+
+
+SecretReference = Annotated[str, AfterValidator(_reference)]
 
 
 class SecretMissing(Exception):

@@ -11,11 +11,16 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.actions import store
+from services.actions.carry import Carried
 from services.actions.consumer import Consumer
+from services.actions.ending import end_try
 from services.actions.outbound import Http
+from services.actions.rendering import People
+from services.actions.store import Leased
 from services.actions.worker import Limits, Worker
 from shared.db.tables import attempt, dead_letter, delivery, task, workspace
-from shared.instants import SECOND, parse_instant
+from shared.instants import MINUTE, SECOND, parse_instant
 from shared.log.contract import Log, Record
 from shared.records import RunOpened, RunResolved, RunsRecord, encode
 
@@ -44,8 +49,10 @@ def run_opened(*steps: dict[str, Any], run_id: str = "run-1", at: int = MONDAY, 
     return RunOpened(run_id=run_id, opened_at=at, steps=list(steps), **given)
 
 
-def run_resolved(run_id: str = "run-1", reason: str = "cleared", at: int = MONDAY + SECOND) -> RunResolved:
-    return RunResolved(run_id=run_id, account_id="acme", play="usage-drop", resolved_at=at, reason=reason)
+def run_resolved(
+    run_id: str = "run-1", reason: str = "cleared", at: int = MONDAY + SECOND, account_id: str = "acme"
+) -> RunResolved:
+    return RunResolved(run_id=run_id, account_id=account_id, play="usage-drop", resolved_at=at, reason=reason)
 
 
 class SetClock:
@@ -199,3 +206,17 @@ def hooks(tool: Tool, secret_file: Any, **fields: Any) -> dict[str, Any]:
 def unique(values: Iterable[Any]) -> bool:
     listed = list(values)
     return len(listed) == len(set(listed))
+
+
+async def lease_one(stage: Stage, worker: str = "w1") -> Leased:
+    """What a worker has after it has leased the delivery that is longest due."""
+    async with stage.database.begin() as connection:
+        due = await store.find_due(connection, stage.clock(), [], 1)
+        [leased] = await store.lease(connection, [due[0][0]], worker, stage.clock(), stage.clock() + MINUTE)
+    return leased
+
+
+async def end_now(stage: Stage, leased: Leased, carried: Carried) -> None:
+    """The end of that lease, as its worker would write it down."""
+    async with stage.database.begin() as connection:
+        await end_try(connection, leased, carried, People(), started_at=MONDAY, now=stage.clock(), jitter=0)

@@ -22,7 +22,6 @@ from services.actions.addresses import literal_refusal
 from services.actions.core.outcomes import Outcome
 from services.actions.outbound import Http
 from services.actions.rendering import Rendered
-from services.actions.secrets import PATTERN
 from shared.instants import Instant
 from shared.records import RunOpened
 
@@ -125,6 +124,3 @@ def secret_references(settings: DestinationSettings) -> list[str]:
     shape = settings.model_dump()
     texts = [text for value in shape.values() for text in (value if isinstance(value, list) else [value])]
     return [text for text in texts if isinstance(text, str) and text.startswith(("env:", "file:"))]
-
-
-__all__ = ["PATTERN", "Connector", "DestinationSettings", "HttpSettings", "HttpUrl", "Outgoing", "connectors", "url_refusal"]

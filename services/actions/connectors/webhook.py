@@ -12,10 +12,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from services.actions.connectors.contract import HttpSettings, HttpUrl, Outgoing, url_refusal
 from services.actions.core.outcomes import GiveUp, Outcome
@@ -29,11 +29,16 @@ ACCEPTS = frozenset({"task", "message", "webhook"})
 _TYPES = {"task": "task.created", "message": "message.created", "webhook": "step.reached"}
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class Settings(HttpSettings):
     """Where to, and what to sign with."""
 
     url: HttpUrl
-    secret: SecretReference | list[SecretReference] = Field(min_length=1)
+    # One, or two while one is being replaced.
+    secret: Annotated[list[SecretReference], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
 
     def problems(self) -> list[tuple[tuple[str, ...], str]]:
         """The URL itself may say that it may not be dialled."""
@@ -45,9 +50,8 @@ async def send(outgoing: Outgoing, settings: Settings, http: Http) -> Outcome:
     """Success is any 2xx; the answer's text is kept for people."""
     body = msgspec.json.encode(payload(outgoing))
     timestamp = str(outgoing.now // SECOND)
-    references = settings.secret if isinstance(settings.secret, list) else [settings.secret]
     try:
-        signatures = [sign(outgoing.secret(each), outgoing.delivery_id, timestamp, body) for each in references]
+        signatures = [sign(outgoing.secret(each), outgoing.delivery_id, timestamp, body) for each in settings.secret]
     except binascii.Error:
         return GiveUp("the webhook's secret begins with whsec_ but is not base64")
     headers = {
