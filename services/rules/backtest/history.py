@@ -24,7 +24,14 @@ Spell = Callable[[str], str]
 SOURCE = "file"
 ROWS = 65_536  # made into events at once
 
+
+class AnyObject(msgspec.Struct, gc=False, frozen=True):
+    """A JSON object of which nothing is kept: reading it tells that it is one."""
+
+
 _decode_object = msgspec.json.Decoder(JsonObject).decode
+_look = msgspec.json.Decoder(AnyObject).decode
+NO_PROPERTIES = msgspec.Raw(b"{}")
 
 
 class History:
@@ -111,10 +118,21 @@ def _events(table: pa.Table, spell: Spell) -> Iterator[Event]:
             # An event is not heard before it happens.
             occurred_at=received_at if occurred_at is None or occurred_at > received_at else occurred_at,
             received_at=received_at,
-            properties=_object(properties, key, "properties") or {},
+            properties_json=_raw_object(properties, key),
             traits=_object(traits, key, "traits"),
             user_traits=_object(user_traits, key, "user_traits"),
         )
+
+
+def _raw_object(text: bytes | None, key: bytes) -> msgspec.Raw:
+    """Properties stay unread; a look tells that they are an object."""
+    if text is None:
+        return NO_PROPERTIES
+    try:
+        _look(text)
+    except msgspec.DecodeError as error:
+        raise Unreadable(Path("events"), f"id {key.decode()}", f"properties: {error}") from error
+    return msgspec.Raw(text)
 
 
 def _object(text: bytes | None, key: bytes, what: str) -> JsonObject | None:
