@@ -30,7 +30,8 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
     # The aliases under which it was logged before this one, so that aliases in a circle do not send it round for ever.
     via: list[str] = []
     occurred_at: Instant | None = None
-    properties: JsonObject = {}
+    # As JSON, unread: most events are counted, stored and passed on without anybody looking into them. See `properties`.
+    properties_json: msgspec.Raw = msgspec.field(name="properties", default=msgspec.Raw(b"{}"))
     traits: JsonObject | None = None
     user_traits: JsonObject | None = None
     # The sender's own spelling, where the name was normalised.
@@ -38,6 +39,14 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
     # History that was imported: received when it occurred, fills memory, fires nothing.
     imported: bool = False
     received_at: Instant = 0
+
+    @property
+    def properties(self) -> JsonObject:
+        """What the sender said of it, read afresh at each call.
+
+        Raises msgspec.ValidationError: the record has something other than an object there.
+        """
+        return _decode_object(self.properties_json)
 
 
 class Mapping(msgspec.Struct, tag_field="type", tag="mapping", omit_defaults=True, kw_only=True):
@@ -121,5 +130,11 @@ class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_def
 RunsRecord = RunOpened | RunResolved
 
 encode = msgspec.json.Encoder().encode
+_decode_object = msgspec.json.Decoder(JsonObject).decode
 decode_events_record = msgspec.json.Decoder(EventsRecord).decode
 decode_runs_record = msgspec.json.Decoder(RunsRecord).decode
+
+
+def as_json(properties: JsonObject) -> msgspec.Raw:
+    """Properties as an `Event` carries them."""
+    return msgspec.Raw(encode(properties))

@@ -17,7 +17,7 @@ from services.ingest.json_scan import escaped
 from services.ingest.names import LONGEST, normalise
 from services.ingest.sender import Sender, Taken, event_entry, log_time, read_instant, require_allowed
 from shared.instants import Instant
-from shared.records import Event, JsonObject
+from shared.records import Event, JsonObject, as_json
 
 LONGEST_ID = 256
 
@@ -128,7 +128,7 @@ def _taken(item: Item, sender: Sender) -> Taken:
         user_id=None if item.user_id is None else str(item.user_id),
         about=_about(item),
         occurred_at=occurred_at,
-        properties=item.properties or {},
+        properties_json=as_json(item.properties or {}),
         traits=item.traits,
         user_traits=item.user_traits,
         sent_name=None if name == item.name else item.name,

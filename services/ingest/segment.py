@@ -24,7 +24,7 @@ from services.ingest.names import LONGEST, normalise
 from services.ingest.sender import Sender, Taken, event_entry, log_time, mapping_entry, read_instant, require_allowed
 from shared.instants import Instant
 from shared.log.contract import Entry
-from shared.records import Event, JsonObject, Mapping
+from shared.records import Event, JsonObject, Mapping, as_json
 
 
 class Context(msgspec.Struct, rename="camel"):
@@ -125,15 +125,17 @@ def _track(message: Message, message_id: str, sender: Sender, when: _When) -> li
             "bad_value", "/event", f"{message.event[:60]!r} is no name: between 1 and {LONGEST} characters, with a letter"
         )
     sent_name = None if name == message.event else message.event
-    return [_event(message, message_id, sender, when, name, properties=message.properties or {}, sent_name=sent_name)]
+    return [
+        _event(message, message_id, sender, when, name, properties_json=as_json(message.properties or {}), sent_name=sent_name)
+    ]
 
 
 def _page(message: Message, message_id: str, sender: Sender, when: _When) -> list[Entry]:
-    return [_event(message, message_id, sender, when, "page.viewed", properties=_viewed(message))]
+    return [_event(message, message_id, sender, when, "page.viewed", properties_json=as_json(_viewed(message)))]
 
 
 def _screen(message: Message, message_id: str, sender: Sender, when: _When) -> list[Entry]:
-    return [_event(message, message_id, sender, when, "screen.viewed", properties=_viewed(message))]
+    return [_event(message, message_id, sender, when, "screen.viewed", properties_json=as_json(_viewed(message)))]
 
 
 def _viewed(message: Message) -> JsonObject:

@@ -64,9 +64,8 @@ class Batch:
         self._keep()
 
     async def _known_events(self, connection: AsyncConnection) -> set[tuple[int, bytes]]:
-        heard = [one for part in self._parts for one in part.heard]
-        months = {one.month for one in heard}
-        return await store.known_events(connection, months | {month - 1 for month in months}, [one.fingerprint for one in heard])
+        names = [(one.month, one.fingerprint) for part in self._parts for one in part.heard]
+        return await store.known_events(connection, names + [(month - 1, named) for month, named in names])
 
     async def _identity(self, connection: AsyncConnection) -> Identity:
         meant, released = aliases_of(self._parts)

@@ -25,8 +25,8 @@ class Plays(Protocol):
         """Which subjects must be loaded (where they exist) before `take`."""
         ...
 
-    def take(self, account: Account, event: Event, effects: Effects) -> None:
-        """Take one event; the deadlines of the touched subjects before it are taken first."""
+    def take(self, account: Account, event: Event, effects: Effects, at: Instant | None = None) -> None:
+        """Take one event at `at`, by default when it was received; the deadlines of its subjects before it are taken first."""
         ...
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:

@@ -14,6 +14,8 @@ class Heard(NamedTuple):
     month: int
     fingerprint: bytes
     record: bytes
+    # The time of its record: for imported history that is not when it was received.
+    at: Instant
 
 
 class About(NamedTuple):

@@ -54,7 +54,7 @@ def _read(part: Slice, record: Record) -> bool:
         _refuse_again(part.owned, record.offset)
         decoded = decode_events_record(record.value)
         if b"\\u0000" in record.value:
-            _refuse_nul(msgspec.to_builtins(decoded))
+            _refuse_nul(msgspec.json.decode(record.value))
         if isinstance(decoded, Event):
             _hear(part, record, decoded, at)
         elif isinstance(decoded, Mapping):
@@ -85,17 +85,20 @@ def _hear(part: Slice, record: Record, event: Event, at: Instant) -> None:
         event.occurred_at = occurred_at = at
     elif occurred_at < EARLIEST:
         raise ValueError("occurred_at is before the year 1")
+    if memoryview(event.properties_json)[0] != _BRACE:
+        raise ValueError("properties are not an object")
     event.received_at = occurred_at if event.imported else at
     account_id = event.account_id
     if account_id and record.key == account_id:
         named = blake2b(f"{account_id}\0{event.source}\0{event.id}".encode(), digest_size=16).digest()
-        part.heard.append(Heard(event, record.offset, _month(event.received_at), named, record.value))
+        part.heard.append(Heard(event, record.offset, _month(event.received_at), named, record.value, at))
     elif account_id or event.about:
         part.abouts.append(About(event, record.key, at))
     else:
         raise ValueError("neither an account nor whom the event is about")
 
 
+_BRACE = ord("{")
 _months: dict[int, int] = {}
 
 

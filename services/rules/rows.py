@@ -73,7 +73,7 @@ class Rows:
 
     def add_event(self, heard: Heard) -> None:
         """Keep an event in the history."""
-        event, offset, month, fingerprint, _ = heard
+        event, offset, month, fingerprint, *_ = heard
         self.events.append(
             (
                 month,
@@ -86,7 +86,7 @@ class Rows:
                 event.occurred_at,
                 event.received_at,
                 offset,
-                _json(event.properties),
+                bytes(event.properties_json).decode(),
                 None if event.traits is None else _json(event.traits),
                 None if event.user_traits is None else _json(event.user_traits),
                 event.imported,

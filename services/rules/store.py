@@ -113,7 +113,6 @@ async def accounts_to_warm(connection: AsyncConnection, partition: int, cursor: 
 
 # ------------------------------------------------------------------ what is known
 
-_KNOWN = "SELECT month, fingerprint FROM event WHERE month = ANY($1::integer[]) AND fingerprint = ANY($2::bytea[])"
 _KNOWN_SQLITE = "SELECT month, fingerprint FROM event WHERE month IN ({months}) AND fingerprint IN ({prints})"
 # Fewer than the 32,766 parameters that SQLite takes.
 _KEYS_AT_ONCE = 10_000
@@ -127,17 +126,19 @@ _HISTORY_SQLITE = _HISTORY.format(
 )
 
 
-async def known_events(connection: AsyncConnection, months: Collection[int], prints: Sequence[bytes]) -> set[tuple[int, bytes]]:
-    """Which of the fingerprints are stored in these months."""
-    if not prints:
-        return set()
+async def known_events(connection: AsyncConnection, names: Collection[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
+    """Which of the named events, each by (month, fingerprint), are stored."""
     if connection.dialect.name == "postgresql":
-        return {(m, p) for m, p in await bulk.fetch(connection, _KNOWN, "", (list(months), list(prints)))}
+        # Not `= ANY(...)`: before the table is analysed, PostgreSQL would compare each of its rows with each of the names.
+        by = ("month", "fingerprint")
+        return {(month, named) for month, named in await bulk.look_up(connection, tables.event, by, list(names), by)}
+    months = {month for month, _ in names}
+    prints = list({named for _, named in names})
     known: set[tuple[int, bytes]] = set()
     for start in range(0, len(prints), _KEYS_AT_ONCE):
         some = prints[start : start + _KEYS_AT_ONCE]
         statement = _KNOWN_SQLITE.format(months=_marks(len(months)), prints=_marks(len(some)))
-        known.update((m, p) for m, p in await bulk.fetch(connection, "", statement, (*months, *some)))
+        known.update((month, named) for month, named in await bulk.fetch(connection, "", statement, (*months, *some)))
     return known
 
 
@@ -199,7 +200,7 @@ def _json(value: object) -> str:
 
 
 def _event(row: Row) -> Event:
-    properties, traits, user_traits = (None if value is None else msgspec.json.decode(value) for value in row[7:10])
+    traits, user_traits = (None if value is None else msgspec.json.decode(value) for value in row[8:10])
     return Event(
         id=row[0],
         name=row[1],
@@ -208,7 +209,7 @@ def _event(row: Row) -> Event:
         user_id=row[4],
         occurred_at=row[5],
         received_at=row[6],
-        properties=properties or {},
+        properties_json=msgspec.Raw(row[7].encode()),
         traits=traits,
         user_traits=user_traits,
         imported=bool(row[10]),

@@ -102,7 +102,7 @@ def _do(work: Work, known: set[tuple[int, bytes]]) -> None:
         engine.warm(account, work.history or [], work.owned.catalog.at, effects)
         work.brought()
     for heard in fresh:
-        engine.take(account, heard.event, effects)
+        engine.take(account, heard.event, effects, heard.at)
     work.taken = fresh
     if work.until is not None:
         _pass_time(work, account, work.until)
@@ -122,7 +122,7 @@ def do_carefully(work: Work, known: set[tuple[int, bytes]]) -> None:
             work.give_up(f"{applied}/{work.account_id}", brought, work.account_id.encode())
         work.brought()
     for heard in fresh:
-        failed = _try(account, effects, partial(engine.take, account, heard.event, effects))
+        failed = _try(account, effects, partial(engine.take, account, heard.event, effects, heard.at))
         if failed is None:
             work.taken.append(heard)
         else:

@@ -8,7 +8,7 @@ from services.ingest.items import read_item
 from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
 from shared.log.contract import Entry
-from shared.records import Event, decode_events_record
+from shared.records import Event, as_json, decode_events_record
 from tests.ingest.conftest import sender_with
 
 NINE = parse_instant("2026-03-01T09:00:00Z")
@@ -48,7 +48,7 @@ def test_an_event_is_logged_under_its_account_as_it_was_sent() -> None:
         account_id="acme",
         user_id="u1",
         occurred_at=NINE,
-        properties={"pages": 12},
+        properties_json=as_json({"pages": 12}),
         traits={"plan": "pro"},
         user_traits={"role": "admin"},
     )

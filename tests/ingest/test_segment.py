@@ -7,7 +7,7 @@ from services.ingest.errors import Refused
 from services.ingest.segment import Batch, Context, read_message
 from services.ingest.sender import Sender
 from shared.instants import SECOND, parse_instant
-from shared.records import Event, EventsRecord, Mapping, decode_events_record
+from shared.records import Event, EventsRecord, Mapping, as_json, decode_events_record
 from tests.ingest.conftest import NOW, sender_with
 
 EIGHT, NINE = parse_instant("2026-03-01T08:00:00Z"), parse_instant("2026-03-01T09:00:00Z")
@@ -41,7 +41,7 @@ def test_track_is_an_event_of_its_name() -> None:
         source="backend",
         about="user:u1",
         user_id="u1",
-        properties={"pages": 3},
+        properties_json=as_json({"pages": 3}),
     )
     assert records("track", userId="u1", event="Data Export Finished", properties={"pages": 3}) == [("user:u1", expected)]
 

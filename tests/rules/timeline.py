@@ -14,7 +14,7 @@ from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
 from services.rules.core.state import Account, decode_document, encode_document
 from shared.instants import DAY, Instant, parse_instant
-from shared.records import Applied, AppliedPlay, Event, JsonObject, RunOpened
+from shared.records import Applied, AppliedPlay, Event, JsonObject, RunOpened, as_json
 
 START: Instant = parse_instant("2026-01-01T00:00:00Z")
 _numbers = count(1)
@@ -52,7 +52,7 @@ def event(
         user_id=user,
         occurred_at=at(day),
         received_at=at(day if heard is None else heard),
-        properties=properties,
+        properties_json=as_json(properties),
         traits=traits,
         user_traits=user_traits,
         imported=imported,

@@ -15,7 +15,7 @@ from services.console.refusals import CONFLICT, NOT_FOUND, Refused, missing
 from services.console.shown import Moment, Shown
 from services.console.store import tasks as store
 from shared.db.database import reading
-from shared.records import Event
+from shared.records import Event, as_json
 
 SOURCE = "successplays"
 # The one tool whose tasks are ours to change: a tool's own tasks are changed in the tool.
@@ -116,11 +116,12 @@ async def _found(connection: AsyncConnection, task_id: str) -> AnyRow:
 
 
 def _completed(task: AnyRow, by: str) -> Event:
+    done = {"task_id": task.task_id, "run_id": task.run_id, "play": task.play, "destination": task.destination, "by": by}
     # Its id is made from its cause: a task is completed once, however often that is said.
     return Event(
         id=f"task.completed:{task.task_id}",
         name="task.completed",
         source=SOURCE,
         account_id=task.account_id,
-        properties={"task_id": task.task_id, "run_id": task.run_id, "play": task.play, "destination": task.destination, "by": by},
+        properties_json=as_json(done),
     )

@@ -39,8 +39,8 @@ class Shift(EventFilter):
         return self
 
 
-# while the verdict is true; unknown before bucket NOT_BEFORE whatever is heard.
-# while the verdict is true; unknown before bucket NOT_BEFORE, whatever is heard.
+# Own memory of a leaf that decides at boundaries, as a list: what was decided at the boundary of bucket BUCKET; KEPT and
+# KEPT_SINCE while the verdict is true; unknown before bucket NOT_BEFORE, whatever is heard.
 BUCKET, VERDICT, CURRENT, BASELINE, KEPT, KEPT_SINCE, EXPIRED, NOT_BEFORE = range(8)
 Decided = list[Any]
 

@@ -16,7 +16,7 @@ from shared.clock import Clock, wall_clock
 from shared.db import tables
 from shared.log import open_log
 from shared.log.contract import Assigned, Entry, Log, LogUnavailable, Revoked, Subscription
-from shared.records import Event, EventsRecord, decode_events_record, decode_runs_record, encode
+from shared.records import Event, EventsRecord, JsonObject, as_json, decode_events_record, decode_runs_record, encode
 from shared.settings import Settings
 from shared.topics import EVENTS, RUNS
 from tests.conftest import SettingsFor
@@ -94,10 +94,13 @@ class Scene:
         self._partition = 0 if one_partition else None
         self._number = 0
 
-    def event(self, name: str = "report.exported", account: str | None = "acme", **fields: Any) -> Event:
+    def event(
+        self, name: str = "report.exported", account: str | None = "acme", properties: JsonObject | None = None, **fields: Any
+    ) -> Event:
         """An event; the ones without an id get different ones."""
         self._number += 1
-        return Event(**{"id": f"e{self._number}", "name": name, "source": "test", "account_id": account, **fields})
+        named = {"id": f"e{self._number}", "name": name, "source": "test", "account_id": account}
+        return Event(**{**named, **fields}, properties_json=as_json(properties or {}))
 
     async def send(self, *records: EventsRecord | tuple[str, bytes], at: int | None = None) -> None:
         """Append records, each under its own key; raw ones as (key, value)."""

@@ -31,7 +31,7 @@ class Counting:
             keys.append(SubjectKey("user", event.user_id))
         return Touch(tuple(keys), False)
 
-    def take(self, account: Account, event: Event, effects: Effects) -> None:
+    def take(self, account: Account, event: Event, effects: Effects, at: int | None = None) -> None:
         if event.name == "broken":
             account.traits["half"] = "done"
             raise PlayBroken("this play cannot take it")

@@ -171,7 +171,7 @@ async def test_an_event_at_which_a_play_breaks_is_given_up_alone(scene: Scene) -
 
 async def test_a_deadline_at_which_a_play_breaks_is_given_up_and_time_goes_on(scene: Scene) -> None:
     class Cursed(Counting):
-        def take(self, account: Account, event: Event, effects: Effects) -> None:
+        def take(self, account: Account, event: Event, effects: Effects, at: int | None = None) -> None:
             super().take(account, event, effects)
             for document in account.subjects.values():
                 document.next_deadline = event.received_at + 1_000

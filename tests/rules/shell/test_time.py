@@ -105,7 +105,7 @@ async def test_silence_is_noticed_by_a_tick_alone(scene: Scene) -> None:
     short = SECOND // 5
 
     class Impatient(Counting):
-        def take(self, account: Account, event: Event, effects: Effects) -> None:
+        def take(self, account: Account, event: Event, effects: Effects, at: int | None = None) -> None:
             super().take(account, event, effects)
             for document in account.subjects.values():
                 document.next_deadline = event.received_at + short
