@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.log.contract import MAX_VALUE, Entry, EntryTooLarge, LogUnavailable
+from shared.log.kafka_pace import paced
 
 logger = structlog.get_logger()
 
@@ -146,6 +147,7 @@ async def _start(connection: dict[str, Any]) -> AIOKafkaProducer:
         request_timeout_ms=10_000,
         retry_backoff_ms=100,
     )
+    producer.client.force_metadata_update = paced(producer.client.force_metadata_update)
     try:
         await producer.start()
     except BaseException:

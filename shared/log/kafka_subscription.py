@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from shared.instants import Instant
 from shared.log.contract import LogUnavailable, Record
 from shared.log.holding import Holding
+from shared.log.kafka_pace import paced
 from shared.log.kafka_producer import AT_HEADER
 
 logger = structlog.get_logger()
@@ -99,6 +100,8 @@ class KafkaSubscription:
             max_partition_fetch_bytes=4 << 20,
             retry_backoff_ms=100,
         )
+        client = consumer._client  # noqa: SLF001  # it gives no other way to its search for brokers
+        client.force_metadata_update = paced(client.force_metadata_update)
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 await consumer.start()
