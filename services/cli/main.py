@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from services.cli import database, dead_letters, deliveries, import_files, keys, plays, processes, runs, tasks
+from services.cli.backtest import backtest
 from services.cli.failures import Failure
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 processes.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+plays.app.command("backtest")(backtest)
 app.add_typer(plays.app, name="plays")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(runs.app, name="runs")

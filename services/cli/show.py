@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for programs. What is not the result goes to standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+Z")
 # Wide enough for a table that is not cut, where nobody's terminal says how wide it is.
 WIDTH_IN_A_PIPE = 200
 
@@ -41,7 +43,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -
     if not made:
         console().print(nothing)
         return
-    drawn = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        # An id that is cut or broken cannot be copied into the next command.
+        drawn.add_column(column, no_wrap=column == "id", min_width=len(str(made[0][-1])) if column == "id" else None)
     for row in made:
         drawn.add_row(*(Text(cell_of(cell)) for cell in row))
     console().print(drawn)
@@ -49,8 +54,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -
 
 def listing(items: Iterable[dict[str, Any]], columns: dict[str, str], nothing: str) -> None:
     """Print items of the API as a table: the heading of each column, and the field that stands in it."""
-    rows = [[moment(item[name]) if name.endswith("_at") else item[name] for name in columns.values()] for item in items]
-    table(list(columns), rows, nothing)
+    table(list(columns), [[item[name] for name in columns.values()] for item in items], nothing)
 
 
 @contextmanager
@@ -70,15 +74,16 @@ def cell_of(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, str) and (instant := _INSTANT.fullmatch(value)):
+        return f"{instant[1]} {instant[2]}Z"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {cell_of(each)}" for name, each in value.items()) or "-"
+        return ", ".join(f"{name} {_inner(each)}" for name, each in value.items()) or "-"
     if isinstance(value, list):
-        return ", ".join(cell_of(each) for each in value) or "-"
+        return ", ".join(_inner(each) for each in value) or "-"
     return str(value)
 
 
-def moment(text: str | None) -> str | None:
-    """An instant of the API without its fraction of a second, as tables show it."""
-    if text is None:
-        return None
-    return text[:16].replace("T", " ") + "Z"
+def _inner(value: Any) -> str:
+    return f"({cell_of(value)})" if isinstance(value, dict | list) and value else cell_of(value)

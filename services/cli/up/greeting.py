@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
+from services.cli import show
 from services.cli.api import WRITE_KEY, Api, address_of
-from services.cli.tasks import print_tasks
 from services.cli.up.sample import Sample
 from shared.settings import Settings
 
@@ -28,7 +28,10 @@ async def greet(settings: Settings, past: Sample) -> None:
     typer.echo(f"Its data and keys are in {settings.data.resolve()}. Ctrl-C ends it; nothing is lost.\n")
     if tasks:
         typer.echo("Open tasks in the inbox, with the numbers that caused them:\n")
-        print_tasks(tasks)
+        for task in tasks:
+            typer.echo(f"  {task['title']}\n      {task['body']}")
+            typer.echo(f"      {task['play']} since {show.cell_of(task['opened_at'])}: {show.cell_of(task['evidence'])}")
+            typer.echo(f"      for {show.cell_of(task['assignee'])}, priority {task['priority']}, id {task['task_id']}\n")
     key = (await asyncio.to_thread((settings.data / WRITE_KEY).read_text)).strip()
     typer.echo("One more task, within two seconds:\n" if past.known else "An event:\n")
     typer.echo(f"  {_curl(address, key, ANOTHER_TASK if past.known else ANY_EVENT)}\n")
