@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def wants_kafka(item: pytest.Function) -> bool:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    return "kafka" in item.fixturenames or "kafka" in parameters
+    by_parameter = any(parameter in ("kafka", "servers") for parameter in parameters)
+    return by_parameter or "kafka" in item.fixturenames or item.path.name == "test_kafka.py"
 
 
 @pytest.fixture
