@@ -35,9 +35,11 @@ def import_events(files: Files, dry_run: DryRun = False, json: AsJson = False) -
 
 def _import(files: list[Path], item_of: "ItemOf", *, dry_run: bool, json: bool) -> None:
     from services.cli.import_rows import read_rows
-    from services.cli.import_sending import send
+    from services.cli.import_sending import Sender, send
+    from shared.settings import read_settings
 
-    outcome = send((row for file in files for row in read_rows(file, item_of)), dry_run=dry_run)
+    sender = None if dry_run else Sender(read_settings())
+    outcome = send((row for file in files for row in read_rows(file, item_of)), sender)
     if json:
         show.as_json({"accepted": outcome.accepted, "refused": outcome.refused, "dry_run": dry_run})
     else:

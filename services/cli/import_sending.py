@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,15 @@ from services.cli import show
 from services.cli.api import TIMEOUT_SECONDS, WRITE_KEY, address_of, failure_of, key_of, not_answering
 from services.cli.failures import Unreachable
 from services.cli.import_rows import Row
-from shared.settings import Settings, read_settings
+from shared.settings import Settings
 
 # Both below what ingest takes at once.
 MAX_ITEMS = 1_000
 MAX_BYTES = 400_000
 TRIES = 8
 LONGEST_WAIT_SECONDS = 30.0
+
+Batch = list[tuple[Row, bytes]]
 
 
 @dataclass
@@ -33,33 +35,72 @@ class Outcome:
         self.refused.append({"file": row.file, "line": row.line, "detail": detail})
 
 
-def send(rows: Iterable[Row], *, dry_run: bool, transport: httpx.BaseTransport | None = None) -> Outcome:
-    """Send every row that can be sent; with `dry_run` none.
+class Sender:
+    """Posts batches with the write key, again while the system is busy."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
+        self._address = address_of(settings)
+        headers = {"Authorization": f"Bearer {key_of(settings, WRITE_KEY)}", "Content-Type": "application/json"}
+        self._http = httpx.Client(
+            base_url=self._address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
+        )
+
+    def send(self, batch: Batch, outcome: Outcome) -> None:
+        """Post one batch and note what became of each row. Doing it again is safe: rows have ids.
+
+        Raises:
+            WrongUsage, Unreachable: nothing of it was taken.
+        """
+        answer = self._post(b"[" + b",".join(item for _, item in batch) + b"]")
+        told = answer.json() if answer.status_code in (202, 400) else {}
+        if "refused" not in told:
+            raise failure_of(answer)
+        for refused in told["refused"]:
+            detail = f"{refused['pointer']}: {refused['detail']}" if refused.get("pointer") else refused["detail"]
+            outcome.refuse(batch[refused["index"]][0], detail)
+        outcome.accepted += len(batch) - len(told["refused"])
+
+    def _post(self, body: bytes) -> httpx.Response:
+        for number in range(TRIES):
+            try:
+                answer = self._http.post("/v1/events", content=body)
+            except httpx.HTTPError as error:
+                raise not_answering(self._address, error) from None
+            if answer.status_code not in (429, 503):
+                return answer
+            try:
+                wait = float(answer.headers.get("retry-after", ""))
+            except ValueError:
+                wait = float(2**number)
+            self._sleep(min(max(wait, 0.0), LONGEST_WAIT_SECONDS))
+        raise Unreachable(f"{self._address} has been too busy for {TRIES} tries: go on later, no event is counted twice")
+
+
+def send(rows: Iterable[Row], sender: Sender | None) -> Outcome:
+    """Send every row that can be sent; without a sender they are only read.
 
     Raises:
         WrongUsage, Unreachable: the system cannot take them; what was sent before stays.
     """
-    settings = read_settings()
     outcome = Outcome()
-    with show.progress("Importing") as advance, _client(settings, dry_run, transport) as http:
+    with show.progress("Importing") as advance:
         for batch in _batches(rows, outcome):
-            if dry_run:
+            if sender is None:
                 outcome.accepted += len(batch)
             else:
-                _send_batch(http, batch, outcome)
+                sender.send(batch, outcome)
             advance(len(batch))
     return outcome
 
 
-def _client(settings: Settings, dry_run: bool, transport: httpx.BaseTransport | None) -> httpx.Client:
-    headers = {} if dry_run else {"Authorization": f"Bearer {key_of(settings, WRITE_KEY)}"}
-    return httpx.Client(
-        base_url=address_of(settings), headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
-    )
-
-
-def _batches(rows: Iterable[Row], outcome: Outcome) -> Iterator[list[tuple[Row, bytes]]]:
-    batch: list[tuple[Row, bytes]] = []
+def _batches(rows: Iterable[Row], outcome: Outcome) -> Iterator[Batch]:
+    batch: Batch = []
     size = 0
     for row in rows:
         if row.item is None:
@@ -73,31 +114,3 @@ def _batches(rows: Iterable[Row], outcome: Outcome) -> Iterator[list[tuple[Row, 
         size += len(item) + 1
     if batch:
         yield batch
-
-
-def _send_batch(http: httpx.Client, batch: list[tuple[Row, bytes]], outcome: Outcome) -> None:
-    answer = _post(http, b"[" + b",".join(item for _, item in batch) + b"]")
-    told = answer.json() if answer.status_code in (202, 400) else {}
-    if "refused" not in told:
-        raise failure_of(answer)
-    for refused in told["refused"]:
-        detail = f"{refused['pointer']}: {refused['detail']}" if refused.get("pointer") else refused["detail"]
-        outcome.refuse(batch[refused["index"]][0], detail)
-    outcome.accepted += len(batch) - len(told["refused"])
-
-
-def _post(http: httpx.Client, body: bytes) -> httpx.Response:
-    """The answer that is no `try again`. Posting a batch again is safe: its rows have ids."""
-    for number in range(TRIES):
-        try:
-            answer = http.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
-        except httpx.HTTPError as error:
-            raise not_answering(str(http.base_url), error) from None
-        if answer.status_code not in (429, 503):
-            return answer
-        try:
-            wait = float(answer.headers.get("retry-after", ""))
-        except ValueError:
-            wait = float(2**number)
-        time.sleep(min(max(wait, 0.0), LONGEST_WAIT_SECONDS))
-    raise Unreachable(f"{http.base_url} has been too busy for {TRIES} tries: go on later, no row is counted twice")
