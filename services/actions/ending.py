@@ -15,7 +15,7 @@ from services.actions.carry import Carried
 from services.actions.consumer import goes_on
 from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
 from services.actions.core.progress import step_at, waited_for_the_end
-from services.actions.core.retry import MAX_LOST, after_failure
+from services.actions.core.retry import after_failure
 from services.actions.core.steps import Wait, parse_steps
 from services.actions.core.waits import Ended, MissingDate, waits_until, what_follows
 from services.actions.group_commit import StaleLease
@@ -60,7 +60,7 @@ async def end_try(
     following = _goes_on(run, leased.step, resolution)
     if not await store.finish(connection, leased, **_columns(leased, outcome, resolution, following, now)):
         raise StaleLease(leased.delivery_id)
-    tried = Try(started_at, now, _name(outcome), outcome.status, _reason(outcome), outcome.response)
+    tried = Try(started_at, now, name_of(outcome), outcome.status, _reason(outcome), outcome.response)
     await store.record_try(connection, leased, tried)
     await _consequences(connection, leased, outcome, now)
     if isinstance(outcome, Delivered):
@@ -73,7 +73,7 @@ async def end_try(
         run=leased.run_id,
         destination=leased.destination,
         attempt=leased.attempt,
-        outcome=_name(outcome),
+        outcome=name_of(outcome),
         reason=_reason(outcome),
     )
     return outcome
@@ -119,8 +119,6 @@ async def _decided(
     if not isinstance(outcome, TryAgain):
         return outcome
     past = await store.history(connection, leased.delivery_id)
-    if leased.attempt - 1 - past.recorded > MAX_LOST:
-        return GiveUp(f"its worker was lost {MAX_LOST} times; the last: {outcome.reason}", outcome.status, outcome.response)
     return after_failure(outcome, past.failures, now - (past.first_at or started_at), jitter)
 
 
@@ -220,7 +218,8 @@ def _letter(leased: Leased, outcome: GiveUp) -> bytes:
     )
 
 
-def _name(outcome: Outcome) -> str:
+def name_of(outcome: Outcome) -> str:
+    """How an outcome is called in rows and metrics."""
     return "throttled" if isinstance(outcome, TryAgain) and outcome.throttled else _NAMES[type(outcome)]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.actions.consumer import Consumer
+from services.actions.metrics import Metrics
 from services.actions.outbound import Http
 from services.actions.worker import Limits, Worker
 from shared.clock import Clock, wall_clock
@@ -38,20 +39,30 @@ async def run_actions(
     http: Http | None = None,
     jitter: Callable[[], float] = _jitter,
     limits: Limits | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> None:
-    """Read runs and carry deliveries out until `stop`; then what is under way is finished."""
+    """Read runs and carry deliveries out until `stop`; then what is under way is finished. `registry` gets the metrics."""
     wake = asyncio.Event()
-    own = Http() if http is None else None
+    sender = http or Http()
     name = f"{socket.gethostname()}/{os.getpid()}"
-    worker = Worker(name, database, clock, http or own or Http(), jitter=jitter, wake=wake, limits=limits or Limits())
+    worker = Worker(
+        name,
+        database,
+        clock,
+        sender,
+        jitter=jitter,
+        wake=wake,
+        metrics=Metrics(registry or CollectorRegistry()),
+        limits=limits or Limits(),
+    )
     consumer = Consumer(database, log, clock, lambda: worker.workspace, wake)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(consumer.run(stop))
             group.create_task(worker.run(stop))
     finally:
-        if own is not None:
-            await own.close()
+        if http is None:
+            await sender.close()
 
 
 async def serve(settings: Settings) -> None:
@@ -71,15 +82,14 @@ async def serve(settings: Settings) -> None:
     async def ready() -> dict[str, bool]:
         return {"database": await _answers(database), "log": await log.ready()}
 
+    registry = CollectorRegistry()
     server = _HealthServer(
-        uvicorn.Config(
-            health_app(ready, CollectorRegistry()), host=settings.host, port=settings.port, log_config=None, access_log=False
-        )
+        uvicorn.Config(health_app(ready, registry), host=settings.host, port=settings.port, log_config=None, access_log=False)
     )
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_serve_health(server, stop))
-            group.create_task(run_actions(database, log, wall_clock, stop))
+            group.create_task(run_actions(database, log, wall_clock, stop, registry=registry))
     finally:
         await log.close()
         await database.dispose()

@@ -13,12 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import store
-from services.actions.carry import carry_out
+from services.actions.carry import Carried, carry_out
 from services.actions.core import breaker
 from services.actions.core.breaker import Breaker
-from services.actions.core.outcomes import Hold, Outcome
-from services.actions.ending import end_try, end_wait
+from services.actions.core.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
+from services.actions.core.retry import MAX_LOST
+from services.actions.ending import end_try, end_wait, name_of
 from services.actions.group_commit import End, GroupCommit
+from services.actions.metrics import Metrics
 from services.actions.outbound import DEADLINE_SECONDS, Http
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, read_workspace
@@ -57,6 +59,7 @@ class Worker:
         *,
         jitter: Callable[[], float],
         wake: asyncio.Event,
+        metrics: Metrics,
         limits: Limits = Limits(),
     ) -> None:
         """`jitter` gives numbers from -1 to 1; `wake` is set by whoever adds deliveries in this process."""
@@ -67,6 +70,7 @@ class Worker:
         self._jitter = jitter
         self._http = http
         self._wake = wake
+        self._metrics = metrics
         self._limits = limits
         self._ends = GroupCommit(database, clock)
         self._breakers: dict[str, Breaker] = {}
@@ -167,7 +171,7 @@ class Worker:
         if leased.kind == WAIT:
             await self.write(leased, lambda connection: end_wait(connection, leased, self.workspace.people, self._clock()))
             return
-        carried = await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
+        carried = await self._try(leased)
         jitter = self._jitter()
 
         decided: list[Outcome] = []
@@ -179,7 +183,28 @@ class Worker:
         await self.write(leased, end)
         name = leased.destination or ""
         for outcome in decided:
+            self._count(leased, outcome)
             self._breakers[name] = breaker.after(self._breakers.get(name, Breaker()), outcome, self._clock())
+
+    async def _try(self, leased: Leased) -> Carried:
+        if leased.attempt > MAX_LOST and await self._was_lost_too_often(leased):
+            return Carried(GiveUp(f"its worker was lost more than {MAX_LOST} times while it was carried out"))
+        try:
+            return await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
+        except Exception as error:
+            logger.error("delivery not carried out", delivery=leased.delivery_id, exc_info=error)
+            return Carried(TryAgain(f"it could not be carried out ({type(error).__name__})"))
+
+    async def _was_lost_too_often(self, leased: Leased) -> bool:
+        """Whether it takes its workers down with it: leases that ended without a word."""
+        async with reading(self._database) as connection:
+            past = await store.history(connection, leased.delivery_id)
+        return leased.attempt - 1 - past.recorded > MAX_LOST
+
+    def _count(self, leased: Leased, outcome: Outcome) -> None:
+        self._metrics.tries.labels(leased.destination, name_of(outcome)).inc()
+        if isinstance(outcome, Delivered):
+            self._metrics.seconds.observe((self._clock() - leased.reached_at) / SECOND)
 
     async def write(self, leased: Leased, end: End) -> None:
         """Have the end of a lease written down, as long as it is worth it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +16,7 @@ from services.actions import store
 from services.actions.carry import Carried
 from services.actions.consumer import Consumer
 from services.actions.ending import end_try
+from services.actions.metrics import Metrics
 from services.actions.outbound import Http
 from services.actions.rendering import People
 from services.actions.store import Leased
@@ -143,12 +145,22 @@ class Stage:
         self.wake = asyncio.Event()
         self.http = Http(deadline=limits.get("deadline", 5))
         self.limits = Limits(**limits)
+        self.metrics = Metrics(CollectorRegistry())
         self.worker = self.another_worker()
         self.consumer = Consumer(database, log, self.clock, lambda: self.worker.workspace, self.wake)  # type: ignore[arg-type]
         self.offset = 0
 
     def another_worker(self, name: str = "w1") -> Worker:
-        return Worker(name, self.database, self.clock, self.http, jitter=lambda: 0.0, wake=self.wake, limits=self.limits)
+        return Worker(
+            name,
+            self.database,
+            self.clock,
+            self.http,
+            jitter=lambda: 0.0,
+            wake=self.wake,
+            metrics=self.metrics,
+            limits=self.limits,
+        )
 
     async def workspace(self, version: int = 1, **document: Any) -> None:
         async with self.database.begin() as connection:

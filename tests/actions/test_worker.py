@@ -7,6 +7,7 @@ import pytest
 
 from services.actions.carry import Carried
 from services.actions.core.outcomes import Delivered
+from services.actions.core.retry import MAX_LOST
 from services.actions.group_commit import StaleLease
 from services.actions.store import Leased
 from services.actions.worker import Worker
@@ -19,7 +20,9 @@ class DiesBeforeWriting(Worker):
     """A worker that is gone between sending and writing down."""
 
     def __init__(self, stage: Stage) -> None:
-        super().__init__("w0", stage.database, stage.clock, stage.http, jitter=lambda: 0.0, wake=stage.wake)
+        super().__init__(
+            "w0", stage.database, stage.clock, stage.http, jitter=lambda: 0.0, wake=stage.wake, metrics=stage.metrics
+        )
 
     async def write(self, leased: Leased, end: object) -> None:
         return
@@ -97,6 +100,7 @@ async def test_a_worker_that_froze_past_its_lease_writes_nothing(stage: Stage) -
     assert (await stage.deliveries(), await stage.attempts(), await stage.tasks()) == before
 
 
+@pytest.mark.slow
 async def test_twenty_workers_finish_each_of_2000_deliveries_once(stage: Stage) -> None:
     await stage.take(*(run_opened(TASK, run_id=f"run-{number}") for number in range(2000)))
     workers = [stage.another_worker(f"w{number}") for number in range(20)]
@@ -111,3 +115,33 @@ async def test_twenty_workers_finish_each_of_2000_deliveries_once(stage: Stage) 
     assert len(attempts) == 2000
     assert {row.attempt for row in attempts} == {1}
     assert len(await stage.tasks()) == 2000
+
+
+async def test_a_delivery_that_takes_its_workers_down_is_given_up(stage: Stage) -> None:
+    await stage.take(run_opened(TASK))
+    for _ in range(MAX_LOST + 1):
+        await stage.work(DiesBeforeWriting(stage))
+        stage.clock.pass_time(MINUTE + 1)
+    await stage.work()
+    [letter] = await stage.letters()
+    assert letter.reason == "its worker was lost more than 20 times while it was carried out"
+    assert await stage.states() == [("0", "dead")]
+
+
+async def test_a_delivery_lost_a_few_times_still_goes_out(stage: Stage) -> None:
+    await stage.take(run_opened(TASK))
+    for _ in range(MAX_LOST):
+        await stage.work(DiesBeforeWriting(stage))
+        stage.clock.pass_time(MINUTE + 1)
+    await stage.work()
+    assert await stage.states() == [("0", "delivered")]
+
+
+async def test_a_connector_that_breaks_is_a_failed_try(stage: Stage) -> None:
+    broken = run_opened({"task": {"to": "inbox", "title": "x", "due": "2 working days"}})
+    await stage.workspace(people={"ana@acme.example": {"timezone": "Mars/Olympus"}})
+    await stage.take(broken)
+    await stage.work()
+    [row] = await stage.attempts()
+    assert (row.outcome, row.reason) == ("failed", "it could not be carried out (ZoneInfoNotFoundError)")
+    assert await stage.states() == [("0", "waiting")]
