@@ -160,4 +160,4 @@ def test_the_person_behind_an_old_id_is_the_new_one() -> None:
     event = Event(id="1", name="page.viewed", source="s", about="user:old", user_id="old")
     onward = forward(event, Meaning(None, "user:new"), at=9)
     assert onward is not None
-    assert (onward.about, onward.user_id, onward.via, onward.received_at) == ("user:new", "new", ["user:old"], 9)
+    assert (onward.about, onward.user_id, onward.via, onward.received_at) == ("user:new", "new", ("user:old",), 9)
