@@ -180,7 +180,8 @@ class Stage:
         working = worker or self.worker
         working._swept_at = 0
         await working.sweep()
-        while await working.begin_due() or working._under_way:
+        await working.settle()
+        while await working.begin_due():
             await working.settle()
 
     async def rows(self, table: Any, *order: Any) -> list[Any]:
