@@ -59,6 +59,7 @@ class Subscription(Protocol):
     `assigned` and `revoked` are awaited from within `poll` (and `revoked` once more at the end), so they never meet the caller at
     work. After a rebalance all partitions held before are revoked and those held now are assigned, also when they are the same.
     A partition may already be with another member when `revoked` is called: what must not be done twice is fenced by the caller.
+    But nobody is assigned a partition while the member that had it is still within `assigned`, so the newest owner fences last.
     What the callbacks raise is raised by `poll`, and they are awaited again by the next one.
     """
 

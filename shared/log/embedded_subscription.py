@@ -30,6 +30,12 @@ class Group:
         self._members.remove(member)
         self._deal()
 
+    async def others_outside(self, member: "EmbeddedSubscription") -> None:
+        """Wait until no other member is taking what may have been dealt to this one since."""
+        for other in list(self._members):
+            if other is not member:
+                await other.holding.outside()
+
     def wake(self) -> None:
         """Something was appended, or dealt: whoever waits looks again."""
         for member in self._members:
@@ -85,6 +91,7 @@ class EmbeddedSubscription:
 
     async def _take(self, max_records: int) -> dict[int, list[Record]]:
         if not self.holding.settled():
+            await self._group.others_outside(self)
             self._next = await self.holding.settle(self._ends_of) or {}
         ends = self._ends()
         behind = [partition for partition, offset in self._next.items() if offset < ends[partition]]

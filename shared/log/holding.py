@@ -2,8 +2,12 @@
 
 A log tells a `Holding` of rebalances whenever they happen (`took_back`, `gave`); the member's own `poll` brings it into line
 (`settle`), so that callbacks never run beside the caller's work.
+
+`assigned` fences whoever held the partition before. Were it to end after the next owner's, it would fence that one, and nobody
+would work on the partition any more. So a partition is given to another only when its giver is not within `assigned` (`outside`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from shared.log.contract import Assigned, LogMisconfigured, Revoked
@@ -23,6 +27,8 @@ class Holding:
         # Every rebalance begins a generation; the caller has seen the one that is settled.
         self._generation = 0
         self._settled: int | None = None
+        self._outside = asyncio.Event()
+        self._outside.set()
 
     def gave(self, partitions: frozenset[int]) -> None:
         """The group has given the member these partitions."""
@@ -54,8 +60,7 @@ class Holding:
             return None
         offsets: dict[int, int] = {}
         if given:
-            named = await self._assigned(given)
-            self._held = given
+            named = await self._take(given)
             offsets = {partition: named[partition] for partition in given}
             self._check(offsets, await end_offsets(given))
         if generation != self._generation:
@@ -69,6 +74,19 @@ class Holding:
             await self._revoked(self._held)
         self._held = frozenset()
         self._settled = None
+
+    async def outside(self) -> None:
+        """Wait until the member is not within `assigned`."""
+        await self._outside.wait()
+
+    async def _take(self, given: frozenset[int]) -> dict[int, int]:
+        self._outside.clear()
+        try:
+            named = await self._assigned(given)
+        finally:
+            self._outside.set()
+        self._held = given
+        return named
 
     def _check(self, offsets: dict[int, int], ends: dict[int, int]) -> None:
         for partition, offset in offsets.items():

@@ -21,7 +21,7 @@ from shared.log.kafka_pace import paced
 logger = structlog.get_logger()
 
 # All that one append may take, and how long a producer may take to end; seconds.
-APPEND_TIMEOUT = 4.5
+APPEND_TIMEOUT = 4.0
 STOP_TIMEOUT = 3.0
 # A producer whose batches have been stuck for so long is replaced: it may not have noticed that the brokers moved (issue 459).
 STUCK_TIMEOUT = 60.0

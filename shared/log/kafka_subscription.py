@@ -1,7 +1,7 @@
 """Reading from Kafka: a member of a consumer group that seeks to where the database says.
 
-aiokafka's rebalance listener only takes notes here; `poll` brings the holding into line (see `shared.log.holding`), so nothing
-that the listener does can wait for the caller. Offsets are never committed to Kafka.
+aiokafka's rebalance listener only takes notes here; `poll` brings the holding into line (see `shared.log.holding`), so the
+listener does not wait for the caller's work. Offsets are never committed to Kafka.
 
 What aiokafka does not notice by itself (its issues 456, 1154, 1187) a watch does: when nothing was read for a while although
 records are there, or the group does not come to rest, `poll` raises LogUnavailable and the next one joins anew.
@@ -218,7 +218,7 @@ class KafkaSubscription:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Takes notes of rebalances. It is called between polls, so it must not wait."""
+    """Takes notes of rebalances. It waits only for an `assigned` that has begun: no other member gets the partitions before."""
 
     def __init__(self, holding: Holding, consumer: AIOKafkaConsumer, dealt: asyncio.Event) -> None:
         self._holding = holding
@@ -227,12 +227,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         # A consumer that is being left may still hear of rebalances.
         self.listening = True
 
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """The group is being dealt anew."""
         if not self.listening:
             return
         logger.info("partitions revoked", partitions=sorted(where.partition for where in revoked))
         self._holding.took_back()
+        await self._holding.outside()
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """These are ours. Nothing is fetched before the caller has said from where."""

@@ -80,6 +80,14 @@ async def until(condition: Callable[[], bool], *readers: Reader) -> None:
         await asyncio.gather(*(reader.poll() for reader in readers))
 
 
+async def poll_until(condition: Callable[[], bool], subscription: Subscription) -> None:
+    """Poll until the condition is true; what comes is dropped."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s"
+        await subscription.poll(1000, 0.1)
+
+
 async def read_all(log: Log, count: int, topic: str = "events", group: str = "all") -> list[Record]:
     """The first `count` records of the topic, partition by partition."""
     async with Reader(log, topic, group) as reader:
