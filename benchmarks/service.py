@@ -66,10 +66,14 @@ async def _measure(servers: Servers, events: int, repeats: int) -> Result:
     for _ in range(repeats):
         floor_seconds, expected = await _in_new_database(servers, lambda url: _run_floor(servers, url, records))
         service_seconds, found = await _in_new_database(servers, lambda url: _run_service(servers, url, records))
-        assert found == expected, f"the service made {len(found)} runs, the loop {len(expected)}, and they are not the same"
+        assert found == expected, f"only the service: {_only(found, expected)}; only the loop: {_only(expected, found)}"
         floors.append(floor_seconds)
         ours.append(service_seconds)
     return per_second("rules service, Kafka to PostgreSQL", events, ours, floors, target=0.5)
+
+
+def _only(some: list[Any], others: list[Any]) -> list[Any]:
+    return sorted(set(some) - set(others), key=str)[:20]
 
 
 async def _in_new_database(servers: Servers, work: Callable[[str], Awaitable[float]]) -> tuple[float, list[Any]]:
