@@ -28,7 +28,7 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
     # Whom the event is about while its account is unknown: the alias it is logged under, such as `user:u1`, `email:a@b.example`.
     about: str | None = None
     # The aliases under which it was logged before this one, so that aliases in a circle do not send it round for ever.
-    via: list[str] = []
+    via: tuple[str, ...] = ()
     occurred_at: Instant | None = None
     # As JSON, unread: most events are counted, stored and passed on without anybody looking into them. See `properties`.
     properties_json: msgspec.Raw = msgspec.field(name="properties", default=msgspec.Raw(b"{}"))

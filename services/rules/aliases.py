@@ -77,7 +77,7 @@ class Identity:
             self._release(owner, key, list(self._waiting.get(key, {}).values()), meaning, at)
 
     def _release_from_domain(self, part: Slice, mapping: Mapping, meaning: Meaning, key: str, at: Instant) -> None:
-        of_address = [event for event in self._waiting.get(key, {}).values() if event.via[-1:] == [mapping.alias]]
+        of_address = [event for event in self._waiting.get(key, {}).values() if event.via[-1:] == (mapping.alias,)]
         self._release(part.owned.owner, key, of_address, meaning, at)
 
     def _release(self, owner: str, key: str, events: list[Event], meaning: Meaning, at: Instant) -> None:

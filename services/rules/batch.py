@@ -21,9 +21,10 @@ from shared.instants import Instant
 class Fenced(Exception):
     """Other workers have taken these partitions: nothing of the batch was stored."""
 
-    def __init__(self, partitions: set[int]) -> None:
-        super().__init__(f"partitions {sorted(partitions)} have been taken by another worker")
-        self.partitions = partitions
+    def __init__(self, lost: list[Owned]) -> None:
+        self.lost = lost
+        self.partitions = [owned.partition for owned in lost]
+        super().__init__(f"partitions {self.partitions} have been taken by another worker")
 
 
 class Batch:
@@ -120,7 +121,7 @@ class Batch:
     async def _commit(self, connection: AsyncConnection) -> None:
         lost = await store.advance(connection, [self._advance(owned) for owned in self._owned])
         if lost:
-            raise Fenced(lost)
+            raise Fenced([owned for owned in self._owned if owned.partition in lost])
         await store.write(connection, self.rows)
         for owned, (catalog, _) in self._catalogs.items():
             await store.keep_plays(connection, owned.partition, encode_catalog(catalog))

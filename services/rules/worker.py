@@ -75,6 +75,7 @@ class Worker:
         self._failures = 0
         # Something in memory may not be what is stored.
         self._dirty = False
+        self._polling: asyncio.Task[None] | None = None
         self.healthy = False
 
     async def run(self) -> None:
@@ -82,7 +83,10 @@ class Worker:
         while not self._stop.is_set():
             try:
                 async with self._log.subscribe(EVENTS, GROUP, self._assigned, self._revoked) as subscription:
-                    await self._work(subscription)
+                    try:
+                        await self._work(subscription)
+                    finally:
+                        await self._end_polling()
             except LogUnavailable as error:
                 await self._pause("the log cannot be read", error)
             finally:
@@ -123,12 +127,18 @@ class Worker:
     # ------------------------------------------------------------------ records
 
     async def _poll(self, subscription: Subscription) -> None:
+        # While one batch is decided and stored, the next is read.
+        busy = any(owned.pending or has_due(owned) or owned.catalog.warming for owned in self._owned.values())
+        if self._polling is not None and (self._polling.done() or not busy):
+            polling, self._polling = self._polling, None
+            await polling
         waiting = sum(len(owned.pending) for owned in self._owned.values())
-        if waiting >= self._bounds.records:
-            return
-        busy = waiting or any(has_due(owned) or owned.catalog.warming for owned in self._owned.values())
-        polled = await subscription.poll(self._bounds.records, 0.0 if busy else self._bounds.poll)
-        for partition, records in polled.items():
+        if self._polling is None and waiting <= self._bounds.records:
+            self._polling = asyncio.create_task(self._read_ahead(subscription))
+
+    async def _read_ahead(self, subscription: Subscription) -> None:
+        for partition, records in (await subscription.poll(self._bounds.records, self._bounds.poll)).items():
+            # At once, so that no change of owners comes between what was read and where it belongs.
             owned = self._owned.get(partition)
             if owned is not None:
                 owned.pending.extend(records)
@@ -177,6 +187,11 @@ class Worker:
         for part in parts:
             part.owned.refused.pop(part.next_offset - 1, None)
             self._metrics.behind.labels(part.owned.partition).set(max(0, now - part.at) / SECOND)
+
+    async def _end_polling(self) -> None:
+        if self._polling is not None:
+            polling, self._polling = self._polling, None
+            await asyncio.gather(polling, return_exceptions=True)
 
     # ------------------------------------------------------------------ time
 
@@ -260,9 +275,11 @@ class Worker:
 
     def _drop(self, fenced: Fenced) -> None:
         self._dirty = True
-        for partition in fenced.partitions:
-            self._owned.pop(partition, None)
-        _log.warning("partitions lost to another worker", partitions=sorted(fenced.partitions))
+        for owned in fenced.lost:
+            # It may have come back to us meanwhile, under a new epoch.
+            if self._owned.get(owned.partition) is owned:
+                del self._owned[owned.partition]
+        _log.warning("partitions lost to another worker", partitions=fenced.partitions)
 
     async def _put_back(self) -> None:
         for owned in list(self._owned.values()):

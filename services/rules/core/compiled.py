@@ -33,9 +33,10 @@ class CompiledPlay:
         self.cooldown = self.form.cooldown
         self.account_traits = self._traits("account")
         self.user_traits = self._traits("user")
-        self.own_memory = any(leaf.at_boundaries for leaf in self.leaves)
+        self.boundary_leaves = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.at_boundaries]
+        self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
-        self.needs_time = not self.impulse or self.resolve is not None or self.own_memory
+        self.needs_time = not self.impulse or self.resolve is not None or bool(self.boundary_leaves)
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
 

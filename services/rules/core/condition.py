@@ -110,9 +110,13 @@ class Leaf:
         """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
         return None
 
-    def wake(self, metrics: Metrics, own: Any, now: Instant) -> Instant | None:
+    def wake(self, own: Any, now: Instant) -> Instant:
         """For a leaf that decides at boundaries: the first of them at which an event heard now may count."""
         raise NotImplementedError
+
+    def may_differ(self, metrics: Metrics, own: Any) -> bool:
+        """For a leaf that decides at boundaries: False where its verdict cannot change there, whatever boundary it is."""
+        return True
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""

@@ -20,7 +20,7 @@ from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement
-from services.rules.core.routes import Interest, Route, value_of
+from services.rules.core.routes import Route, value_of
 from services.rules.core.state import Account, Document, PlayState, SubjectKey
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
 from shared.instants import Instant
@@ -81,9 +81,10 @@ class Engine:
                 if value is None:
                     continue
                 key = SubjectKey(route.kind, value)
+            document = account.subjects.get(key)
             # Most events concern few plays: one that nobody wants costs no more than knowing that its subject exists.
-            if route.interests or key not in account.subjects:
-                self._hear(account, key, route, event, now, (), effects)
+            if document is None or route.interests:
+                self._hear(account, key, document, route, event, now, (), effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -117,7 +118,7 @@ class Engine:
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
             for play in anew:
                 self._activate(account, key, document, play, started, at, effects)
-            document.next_deadline = _earliest(document)
+            document.settle()
 
     def _activate(
         self,
@@ -152,6 +153,7 @@ class Engine:
         self,
         account: Account,
         key: SubjectKey,
+        document: Document | None,
         route: Route,
         event: Event,
         now: Instant,
@@ -159,7 +161,6 @@ class Engine:
         effects: Effects,
     ) -> None:
         """One subject hears an event: its metrics, then the plays that are interested, and those whose traits it changed."""
-        document = account.subjects.get(key)
         if document is None:
             document = self._born(account, key, event, now)
         elif document.next_deadline is not None and document.next_deadline < now:
@@ -175,18 +176,18 @@ class Engine:
             return
         judged: list[CompiledPlay] = []
         for interest in route.interests:
-            state = document.plays[interest.play.name]
-            if _matters(state, interest, hits, now):
+            state = document.plays[interest.name]
+            if state.first_at is None and interest.at_boundaries:
+                interest.wake(document, state, now)
+            elif interest.matters(state, hits, now):
                 judged.append(interest.play)
                 matched = [place for place, where in interest.impulses if hits[where]]
                 self._judge(interest.play, account, key, document, now, now, event, matched, effects)
-                document.next_deadline = _earliest(document)
-            elif interest.at_boundaries and state.first_at is None:
-                _wake(document, state, interest, now)
+                document.settle()
         for play in traits_of:
-            if play not in judged and not _waits_for_start(document.plays[play.name], now):
+            if play not in judged and not document.plays[play.name].waits_for_start(now):
                 self._judge(play, account, key, document, now, now, event, (), effects)
-                document.next_deadline = _earliest(document)
+                document.settle()
 
     def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
         """Which of the route's filters the event passes. An unknown `where` does not match."""
@@ -197,9 +198,11 @@ class Engine:
                 hits.append(True)
                 continue
             if context is None:
-                user = {**account.users.get(event.user_id, {}), "id": event.user_id} if event.user_id else {}
-                about = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
-                context = {"properties": event.properties, "event": about, "account": account.traits, "user": user}
+                context = {"properties": event.properties, "account": account.traits}
+                if "event" in route.roots:
+                    context["event"] = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
+                if "user" in route.roots and event.user_id is not None:
+                    context["user"] = {**account.users.get(event.user_id, {}), "id": event.user_id}
             hits.append(where(context, now) is True)
         return hits
 
@@ -209,13 +212,11 @@ class Engine:
         changed = frozenset(event.traits or ())
         users_changed = frozenset(event.user_traits or ()) if event.user_id is not None else frozenset()
         if event.traits:
-            _merge(account.traits, event.traits)
-            account.traits_changed = True
+            account.set_traits(event.traits)
             if "started_at" in changed:
                 self._restart(account, now)
         if event.user_traits and event.user_id is not None:
-            _merge(account.users.setdefault(event.user_id, {}), event.user_traits)
-            account.users_changed.add(event.user_id)
+            account.set_user_traits(event.user_id, event.user_traits)
         routes = {route.kind: route for route in self._routes_of(event.name)}
         own = {SubjectKey(kind, value) for kind in routes if (value := value_of(kind, event)) is not None}
         for key in sorted(own | (set(account.subjects) if changed else set())):
@@ -224,7 +225,7 @@ class Engine:
             if key.kind == "user" and key.value == event.user_id:
                 concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]
             if key in own:
-                self._hear(account, key, routes[key.kind], event, now, concerned, effects)
+                self._hear(account, key, account.subjects.get(key), routes[key.kind], event, now, concerned, effects)
             elif concerned and not event.imported:
                 self._reconsider(account, key, concerned, event, now, effects)
 
@@ -235,9 +236,9 @@ class Engine:
         document = account.subjects[key]
         account.changed.add(key)
         for play in plays:
-            if not _waits_for_start(document.plays[play.name], now):
+            if not document.plays[play.name].waits_for_start(now):
                 self._judge(play, account, key, document, now, now, event, (), effects)
-        document.next_deadline = _earliest(document)
+        document.settle()
 
     # ------------------------------------------------------------------ beginnings
 
@@ -251,7 +252,7 @@ class Engine:
             document.plays[play.name] = PlayState(
                 identity=play.identity, first_at=first_at, deadline=first_at if play.needs_time else None
             )
-        document.next_deadline = _earliest(document)
+        document.settle()
         account.subjects[key] = document
         account.changed.add(key)
         return document
@@ -275,7 +276,7 @@ class Engine:
                 if state.first_at is not None:
                     state.first_at = max(started or now, now)
                     state.deadline = None if state.deadline is None else state.first_at
-            one.next_deadline = _earliest(one)
+            one.settle()
             account.changed.add(key)
 
     def _listening(self, filter: EventFilter) -> Instant:
@@ -297,7 +298,7 @@ class Engine:
                 state = document.plays.get(play.name)
                 if state is not None and state.deadline is not None and state.deadline <= at:
                     self._judge(play, account, key, document, at + 1, at, None, (), effects)
-            document.next_deadline = _earliest(document)
+            document.settle()
             if document.next_deadline is not None and document.next_deadline <= at:
                 raise RuntimeError(f"a deadline does not move on: {account.account_id} {key} at {at}")
 
@@ -307,9 +308,9 @@ class Engine:
         """History was heard: what it makes true was so before, and opens nothing."""
         for interest in route.interests:
             state = document.plays[interest.play.name]
-            if interest.play.needs_time and not _waits_for_start(state, now):
+            if interest.play.needs_time and not state.waits_for_start(now):
                 self._judge(interest.play, account, key, document, now, now, None, (), effects, barred="ignored")
-        document.next_deadline = _earliest(document)
+        document.settle()
 
     def _judge(
         self,
@@ -328,41 +329,3 @@ class Engine:
         if play.name in self.paused:
             barred = "paused"
         Judgement(play, document.plays[play.name], document.metrics, view, now, at, barred, effects).judge()
-
-
-def _waits_for_start(state: PlayState, now: Instant) -> bool:
-    return state.first_at is not None and now < state.first_at
-
-
-def _earliest(document: Document) -> Instant | None:
-    return min((state.deadline for state in document.plays.values() if state.deadline is not None), default=None)
-
-
-def _merge(traits: JsonObject, given: JsonObject) -> None:
-    """Set traits; null takes one away. `id` is the account's (or user's) own."""
-    for name, value in given.items():
-        if name == "id":
-            continue
-        if value is None:
-            traits.pop(name, None)
-        else:
-            traits[name] = value
-
-
-def _matters(state: PlayState, interest: Interest, hits: Sequence[bool], now: Instant) -> bool:
-    """Whether the verdict must be taken at this event."""
-    if state.first_at is not None:
-        return now >= state.first_at and (interest.play.needs_time or any(hits[where] for _, where in interest.impulses))
-    if interest.at_boundaries or (interest.only_clears and not state.known and state.deadline is not None):
-        return False
-    return any(hits[where] for where in interest.heard)
-
-
-def _wake(document: Document, state: PlayState, interest: Interest, now: Instant) -> None:
-    """The event can only count at a later boundary: see to it that the play is looked at there."""
-    for place, leaf in interest.boundary_leaves:
-        wake = leaf.wake(document.metrics, state.own[place] if state.own else None, now)
-        if wake is not None and (state.deadline is None or wake < state.deadline):
-            state.deadline = wake
-            if document.next_deadline is None or wake < document.next_deadline:
-                document.next_deadline = wake

@@ -111,14 +111,14 @@ def forward(event: Event, meaning: Meaning | None, at: Instant) -> Event | None:
 
 def _resolved(event: Event, account_id: str, at: Instant) -> Event:
     user_id = event.user_id or _user_in(event.about)
-    return msgspec.structs.replace(event, account_id=account_id, about=None, via=[], user_id=user_id, received_at=at)
+    return msgspec.structs.replace(event, account_id=account_id, about=None, via=(), user_id=user_id, received_at=at)
 
 
 def _about(event: Event, target: str, at: Instant) -> Event:
     # The person behind `user:old` is `user:new` from here on.
     user = _user_in(target)
     user_id = user if user and event.user_id in (None, _user_in(event.about)) else event.user_id
-    via = [*event.via, event.about or ""]
+    via = (*event.via, event.about or "")
     return msgspec.structs.replace(event, about=target, via=via, user_id=user_id, received_at=at)
 
 

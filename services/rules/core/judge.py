@@ -1,5 +1,8 @@
 """One play, one subject, one instant: the verdict, what follows from it, and when to look again."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import Metrics, Verdict, View
 from services.rules.core.effects import Decision, Effects
@@ -16,7 +19,7 @@ class Judgement:
     `barred` names why no run may open now: `paused`, or `ignored` for what was true before anybody looked.
     """
 
-    __slots__ = ("at", "barred", "effects", "metrics", "now", "play", "state", "verdicts", "view")
+    __slots__ = ("at", "barred", "effects", "metrics", "now", "own", "play", "state", "verdicts", "view")
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Judgement:
         self.barred = barred
         self.effects = effects
         self.verdicts: list[Verdict] = []
+        self.own: Sequence[Any] = ()
 
     def judge(self) -> None:
         """Take the verdict, act on it, and set the state's deadline."""
@@ -59,17 +63,14 @@ class Judgement:
 
     def _condition(self) -> Verdict:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
-        if play.own_memory:
-            own = self.state.own or [None] * len(play.leaves)
-            self.state.own = [
-                leaf.decided(metrics, mine, view, now) if leaf.at_boundaries else None
-                for leaf, mine in zip(play.leaves, own, strict=True)
-            ]
-        self.verdicts = [leaf.verdict(metrics, self._own(place), view, now) for place, leaf in enumerate(play.leaves)]
+        own: Sequence[Any] = self.state.own or play.no_memory
+        if play.boundary_leaves:
+            own = self.state.own = list(own)
+            for place, leaf in play.boundary_leaves:
+                own[place] = leaf.decided(metrics, own[place], view, now)
+        self.own = own
+        self.verdicts = [leaf.verdict(metrics, mine, view, now) for leaf, mine in zip(play.leaves, own, strict=True)]
         return play.combine(self.verdicts)
-
-    def _own(self, place: int) -> object:
-        return self.state.own[place] if self.state.own else None
 
     def _level(self, condition: Verdict, verdict: Verdict, waits: list[Instant]) -> None:
         play, state = self.play, self.state
@@ -92,15 +93,15 @@ class Judgement:
         if condition is not False:
             return "left"
         for place in range(self.play.of_condition):
-            reason = self.play.leaves[place].fell_because(self._own(place))
+            reason = self.play.leaves[place].fell_because(self.own[place])
             if self.verdicts[place] is False and reason != "cleared":
                 return reason
         return "cleared"
 
     def _next(self, waits: list[Instant]) -> Instant | None:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
-        for place, leaf in enumerate(play.leaves):
-            change = leaf.next_change(metrics, self._own(place), view, now)
+        for leaf, mine in zip(play.leaves, self.own, strict=True):
+            change = leaf.next_change(metrics, mine, view, now)
             if change is not None:
                 waits.append(change)
         if play.audience is not None:
@@ -112,8 +113,11 @@ class Judgement:
     def evidence(self) -> JsonObject:
         """The numbers of the clauses that are true, then of the others; of equal names the first."""
         merged: JsonObject = {}
-        for place in sorted(range(self.play.of_condition), key=lambda place: self.verdicts[place] is not True):
-            found = self.play.leaves[place].evidence(self.metrics, self._own(place), self.view, self.now)
+        places: Sequence[int] = range(self.play.of_condition)
+        if len(places) > 1:
+            places = sorted(places, key=lambda place: self.verdicts[place] is not True)
+        for place in places:
+            found = self.play.leaves[place].evidence(self.metrics, self.own[place], self.view, self.now)
             for name, value in found.items():
                 merged.setdefault(name, value)
         return merged

@@ -6,8 +6,9 @@ from typing import Any
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.fields import read_path
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.state import Document, PlayState
 from shared.instants import Instant
-from shared.matchers import CompiledMatchers, compile_matchers
+from shared.matchers import CompiledMatchers
 from shared.records import Event
 
 Where = Callable[[dict[str, Any], Instant], bool | None]
@@ -31,10 +32,11 @@ class Interest:
     `at_boundaries`: whatever it hears of this name counts only at a boundary. `only_clears`: an event can only make it false.
     """
 
-    __slots__ = ("at_boundaries", "boundary_leaves", "heard", "impulses", "only_clears", "play")
+    __slots__ = ("at_boundaries", "boundary_leaves", "heard", "impulses", "name", "only_clears", "play")
 
     def __init__(self, play: CompiledPlay, leaves: set[int], heard: list[int], impulses: list[tuple[int, int]]) -> None:
         self.play = play
+        self.name = play.name
         self.heard = tuple(sorted(set(heard)))
         self.impulses = impulses
         concerned = [play.leaves[place] for place in leaves]
@@ -42,14 +44,34 @@ class Interest:
         self.boundary_leaves = [(place, play.leaves[place]) for place in sorted(leaves) if play.leaves[place].at_boundaries]
         self.only_clears = all(leaf.events_only_clear for leaf in concerned) and play.monotone
 
+    def matters(self, state: PlayState, hits: Sequence[bool], now: Instant) -> bool:
+        """Whether the verdict must be taken at this event."""
+        if state.first_at is not None:
+            return now >= state.first_at and (self.play.needs_time or any(hits[where] for _, where in self.impulses))
+        if self.only_clears and not state.known and state.deadline is not None:
+            return False
+        return hits[self.heard[0]] if len(self.heard) == 1 else any(hits[where] for where in self.heard)
+
+    def wake(self, document: Document, state: PlayState, now: Instant) -> None:
+        """The event can only count at a later boundary: see to it that the play is looked at there."""
+        for place, leaf in self.boundary_leaves:
+            own = state.own[place] if state.own else None
+            wake = leaf.wake(own, now)
+            if (state.deadline is None or wake < state.deadline) and leaf.may_differ(document.metrics, own):
+                state.deadline = wake
+                if document.next_deadline is None or wake < document.next_deadline:
+                    document.next_deadline = wake
+
 
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("hits", "interests", "kind", "observers", "wheres")
+    __slots__ = ("hits", "interests", "kind", "observers", "roots", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
+        # What the filters look into beside the properties: `event`, `user`.
+        self.roots: set[str] = set()
         # The distinct filters, evaluated once per event; None lets every event through.
         self.wheres: list[Where | None] = []
         self.observers: list[Observer] = []
@@ -65,7 +87,7 @@ class Route:
                     continue
                 where = places.setdefault(f"{play.form.timezone} {filter.where!r}", len(places))
                 if where == len(self.wheres):
-                    self.wheres.append(_compiled(filter.where, play.form.timezone))
+                    self._add_where(filter.compiled_where(play.form.timezone))
                 leaves.add(place)
                 heard.append(where)
                 if metric is None:
@@ -79,10 +101,9 @@ class Route:
         # Where no filter has a `where`, what passes is known beforehand.
         self.hits: list[bool] | None = None if any(self.wheres) else [True] * len(self.wheres)
 
-
-def _compiled(where: dict[str, Any] | None, timezone: str) -> Where | None:
-    compiled: CompiledMatchers | None = compile_matchers(where, timezone) if where else None
-    return compiled.verdict if compiled else None
+    def _add_where(self, where: CompiledMatchers | None) -> None:
+        self.wheres.append(None if where is None else where.verdict)
+        self.roots |= {path.partition(".")[0] for path in (where.paths if where else ())}
 
 
 def value_of(kind: str, event: Event) -> str | None:

@@ -90,23 +90,24 @@ class ShiftLeaf(Leaf):
         """The first boundary at which the decision would differ. After a bucket with events simply the next: more will follow."""
         bucket = open_bucket(self.calendar, now)
         memory = metrics.get(self.key)
-        verdict = own[VERDICT]
-        if verdict is None and own[NOT_BEFORE] > bucket:
+        if own[NOT_BEFORE] > bucket:
             return self.calendar.start(own[NOT_BEFORE])
-        if verdict is False and not self.could_hold(memory):
+        if not self.may_differ(metrics, own):
             return None
         if memory is not None and memory[0] + len(memory) - 2 >= bucket - 1:
             return self.calendar.start(bucket + 1)
         return self._look_ahead(memory, own, view, bucket)
 
-    def wake(self, metrics: Metrics, own: Any, now: Instant) -> Instant | None:
-        """The next boundary that can be decided, unless it cannot come true there."""
-        bucket = open_bucket(self.calendar, now) + 1
-        if own is None:
-            return self.calendar.start(bucket)
-        if own[VERDICT] is False and not self.could_hold(metrics.get(self.key)):
-            return None
-        return self.calendar.start(max(bucket, own[NOT_BEFORE]))
+    def wake(self, own: Any, now: Instant) -> Instant:
+        """The next boundary that can be decided."""
+        boundary = self.calendar.next_boundary(now)
+        if own is not None and own[NOT_BEFORE]:
+            return max(boundary, self.calendar.start(own[NOT_BEFORE]))
+        return boundary
+
+    def may_differ(self, metrics: Metrics, own: Any) -> bool:
+        """What is false stays so where too little was heard."""
+        return own is None or own[VERDICT] is not False or self.could_hold(metrics.get(self.key))
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`current`, `baseline` (the kept one) and the shift as a share."""

@@ -53,6 +53,10 @@ class PlayState(
     # The first later instant at which this play may change its mind by itself.
     deadline: Instant | None = None
 
+    def waits_for_start(self, now: Instant) -> bool:
+        """Whether the first verdict is still to come after `now`."""
+        return self.first_at is not None and now < self.first_at
+
 
 class Document(msgspec.Struct, omit_defaults=True):
     """One subject's document: `metrics` by the key of the metric (plays share them), `plays` by name."""
@@ -61,6 +65,15 @@ class Document(msgspec.Struct, omit_defaults=True):
     metrics: dict[str, Any] = {}
     plays: dict[str, PlayState] = {}
     next_deadline: Instant | None = None
+
+    def settle(self) -> None:
+        """Set `next_deadline` to the earliest deadline of the plays."""
+        earliest: Instant | None = None
+        for state in self.plays.values():
+            deadline = state.deadline
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        self.next_deadline = earliest
 
 
 class Account:
@@ -92,6 +105,26 @@ class Account:
         self.changed: set[SubjectKey] = set()
         self.traits_changed = False
         self.users_changed: set[str] = set()
+
+    def set_traits(self, given: JsonObject) -> None:
+        """Set traits of the account; null takes one away."""
+        _set(self.traits, given)
+        self.traits_changed = True
+
+    def set_user_traits(self, user_id: str, given: JsonObject) -> None:
+        """Set traits of one of its users; null takes one away."""
+        _set(self.users.setdefault(user_id, {}), given)
+        self.users_changed.add(user_id)
+
+
+def _set(traits: JsonObject, given: JsonObject) -> None:
+    for name, value in given.items():
+        if name == "id":
+            continue  # the account's (or user's) own
+        if value is None:
+            traits.pop(name, None)
+        else:
+            traits[name] = value
 
 
 decode_document = msgspec.json.Decoder(Document).decode

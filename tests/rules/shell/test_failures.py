@@ -52,7 +52,7 @@ async def test_a_stale_epoch_changes_nothing(database: AsyncEngine) -> None:
     assert fresh.epoch == stale.epoch + 1
     with pytest.raises(Fenced) as fenced:
         await take(database, stale, scene_event)
-    assert fenced.value.partitions == {0}
+    assert fenced.value.partitions == [0]
     async with database.begin() as connection:
         for table in (tables.event, tables.account, tables.subject, tables.run, tables.outbox):
             assert (await connection.execute(table.select())).first() is None
