@@ -298,8 +298,8 @@ class Engine:
                 state = document.plays.get(play.name)
                 if state is not None and state.deadline is not None and state.deadline <= at:
                     self._judge(play, account, key, document, at + 1, at, None, (), effects)
-            document.settle()
-            if document.next_deadline is not None and document.next_deadline <= at:
+            deadline = document.settle()
+            if deadline is not None and deadline <= at:
                 raise RuntimeError(f"a deadline does not move on: {account.account_id} {key} at {at}")
 
     def _recall(

@@ -66,14 +66,15 @@ class Document(msgspec.Struct, omit_defaults=True):
     plays: dict[str, PlayState] = {}
     next_deadline: Instant | None = None
 
-    def settle(self) -> None:
-        """Set `next_deadline` to the earliest deadline of the plays."""
+    def settle(self) -> Instant | None:
+        """Set `next_deadline` to the earliest deadline of the plays, and return it."""
         earliest: Instant | None = None
         for state in self.plays.values():
             deadline = state.deadline
             if deadline is not None and (earliest is None or deadline < earliest):
                 earliest = deadline
         self.next_deadline = earliest
+        return earliest
 
 
 class Account:
