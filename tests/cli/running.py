@@ -93,7 +93,7 @@ def until(condition: Callable[[], Any], within: float = 20.0) -> Any:
 
 @dataclass
 class System:
-    """`successplays up`, running."""
+    """A command, running."""
 
     process: subprocess.Popen[str]
     out: Path
@@ -110,23 +110,45 @@ class System:
 
 @contextmanager
 def up(place: Place, workspace: Path, *options: str, says: str = "Tasks, from another terminal") -> Iterator[System]:
-    """Start it, wait until it says that it is there, and end it."""
+    """Start the whole system, wait until it says that it is there, and end it."""
+    with started(place, "up", "--workspace", str(workspace), *options) as system:
+        until(lambda: says in system.said or system.process.poll() is not None, STARTS_WITHIN)
+        assert system.process.poll() is None, system.said
+        yield system
+
+
+@contextmanager
+def serving(place: Place, service: str) -> Iterator[System]:
+    """Start one service, wait until it is ready, and end it."""
+    with started(place, service) as system:
+        until(lambda: _is_ready(place) or system.process.poll() is not None, STARTS_WITHIN)
+        assert system.process.poll() is None, system.said
+        yield system
+
+
+def _is_ready(place: Place) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{place.port}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def started(place: Place, *arguments: str) -> Iterator[System]:
+    """A command that goes on until it is ended."""
     place.data.parent.mkdir(parents=True, exist_ok=True)
     out, err = place.data.parent / "out.txt", place.data.parent / "err.txt"
     with out.open("w") as to_out, err.open("w") as to_err:
         process = subprocess.Popen(
-            [*COMMAND, "up", "--workspace", str(workspace), *options],
+            [*COMMAND, *arguments],
             cwd=ROOT,
             env=place.environment,
             stdout=to_out,
             stderr=to_err,
             text=True,
         )
-    system = System(process, out, err)
     try:
-        until(lambda: says in system.said or process.poll() is not None, STARTS_WITHIN)
-        assert process.poll() is None, system.said
-        yield system
+        yield System(process, out, err)
     finally:
         if process.poll() is None:
             process.kill()
