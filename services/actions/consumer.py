@@ -9,19 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import partitions, store
 from services.actions.core.progress import step_at, waited_for_the_end
 from services.actions.core.steps import Wait, parse_steps
-from services.actions.rendering import context_of
+from services.actions.rendering import People, context_of
 from services.actions.schedule import next_delivery
 from services.actions.workspace import Workspace
 from shared.clock import Clock
 from shared.log.contract import Log, LogUnavailable, Record
-from shared.records import RunOpened, RunResolved, decode_runs_record, encode
+from shared.records import RunOpened, RunResolved, RunsRecord, decode_runs_record, encode
 from shared.telemetry import log_for
 from shared.topics import RUNS
 
@@ -105,18 +104,18 @@ class Consumer:
         people = self._workspace().people
         for record in records:
             try:
-                read = decode_runs_record(record.value)
-                if isinstance(read, RunResolved):
-                    resolved.append(read)
-                elif read.arm == "run":
-                    first = next_delivery(read, parse_steps(read.steps), None, context_of(read, people), read.opened_at)
-                    contexts.append({"run_id": read.run_id, "record": encode(read)})
-                    deliveries += [] if first is None else [first]
-                    logger.info("run taken", run=read.run_id, play=read.play, account=read.account_id)
-            except (msgspec.DecodeError, ValidationError) as error:
+                read, first = _read(record.value, people)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one record, the partition goes on
                 origin = f"{RUNS}/{record.partition}/{record.offset}"
                 await store.bury_record(connection, origin, f"{type(error).__name__}: {error}", record.value, now)
                 logger.error("record buried", origin=origin)
+                continue
+            if isinstance(read, RunResolved):
+                resolved.append(read)
+            elif read.arm == "run":
+                contexts.append({"run_id": read.run_id, "record": encode(read)})
+                deliveries += [] if first is None else [first]
+                logger.info("run taken", run=read.run_id, play=read.play, account=read.account_id)
         await store.keep_runs(connection, contexts, deliveries)
         return resolved
 
@@ -132,6 +131,14 @@ class Consumer:
     async def _revoked(self, numbers: frozenset[int]) -> None:
         for number in numbers:
             self._epochs.pop(number, None)
+
+
+def _read(value: bytes, people: People) -> tuple[RunsRecord, dict[str, Any] | None]:
+    """A record, and the first delivery of the run that it opens."""
+    read = decode_runs_record(value)
+    if isinstance(read, RunResolved) or read.arm != "run":
+        return read, None
+    return read, next_delivery(read, parse_steps(read.steps), None, context_of(read, people), read.opened_at)
 
 
 async def end_run(connection: AsyncConnection, resolved: RunResolved, now: int) -> None:

@@ -97,18 +97,15 @@ async def end_wait(connection: AsyncConnection, leased: Leased, people: People, 
         await _give_up_wait(connection, leased, str(missing), now)
         return
     follows = what_follows(step, until, ended, now)
-    if follows == "continue" and not _goes_on(run, leased.step, resolution):
-        follows = "stop"
-    values: dict[str, Any] = {
-        "state": "delivered",
-        "finished_at": now,
-        "reason": "waited" if follows == "continue" else "stop",
-    }
-    if follows == "wait":
+    if follows != "stop" and not _goes_on(run, leased.step, resolution):
+        values: dict[str, Any] = {"state": "stopped", "finished_at": now, "reason": f"the run resolved: {resolution.reason}"}
+    elif follows == "wait":
         values = {"state": "waiting", "due_at": until}
+    else:
+        values = {"state": "delivered", "finished_at": now, "reason": f"waited, then: {follows}"}
     if not await store.finish(connection, leased, **values):
         raise StaleLease(leased.delivery_id)
-    if follows == "continue":
+    if values["state"] == "delivered" and follows == "continue":
         await _go_on(connection, leased, run, people, now)
 
 

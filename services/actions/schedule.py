@@ -14,6 +14,10 @@ from shared.records import RunOpened
 _DELIVERIES = uuid.UUID("0b5f2b0e-8a44-5d39-9a6b-1f0e7b1c7a55")
 
 
+# The reason of a wait for the run's tasks: by it it is found when one is closed.
+UNTIL_DONE = "until done"
+
+
 def delivery_id(run_id: str, step: str) -> str:
     """The id of a step's delivery."""
     return str(uuid.uuid5(_DELIVERIES, f"{run_id}/{step}"))
@@ -37,6 +41,7 @@ def next_delivery(
         "state": "waiting",
         "due_at": _due(reached, context, reached_at),
         "attempt": 0,
+        "reason": UNTIL_DONE if isinstance(reached.step, Wait) and reached.step.until == "done" else None,
         "created_at": reached_at,
     }
 

@@ -262,12 +262,12 @@ async def tasks_are_done(connection: AsyncConnection, run_id: str) -> bool:
     return bool(total) and not still_open
 
 
-async def waits_behind_closed_tasks(connection: AsyncConnection, since: Instant) -> list[str]:
-    """The waits of runs of which a task was closed at or after `since`."""
+async def waits_behind_closed_tasks(connection: AsyncConnection, since: Instant, reason: str) -> list[str]:
+    """The waits, known by their reason, of runs of which a task was closed at or after `since`."""
     closed = select(task.c.run_id).where(task.c.closed_at >= since)
     found = await connection.execute(
         select(delivery.c.delivery_id).where(
-            delivery.c.run_id.in_(closed.scalar_subquery()), delivery.c.kind == "wait", delivery.c.state == "waiting"
+            delivery.c.run_id.in_(closed.scalar_subquery()), delivery.c.reason == reason, delivery.c.state == "waiting"
         )
     )
     return [row[0] for row in found]

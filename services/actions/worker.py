@@ -22,6 +22,7 @@ from services.actions.ending import end_try, end_wait, name_of
 from services.actions.group_commit import End, GroupCommit
 from services.actions.metrics import Metrics
 from services.actions.outbound import DEADLINE_SECONDS, Http
+from services.actions.schedule import UNTIL_DONE
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, read_workspace
 from shared.clock import Clock
@@ -32,6 +33,8 @@ from shared.telemetry import log_for
 logger = log_for("actions")
 
 WAIT = "wait"
+# How long a transaction that closes a task may take to be seen.
+LOOK_BACK = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class Worker:
             lost = await store.expired(connection, now)
             held = await store.held_destinations(connection)
             # What was committed while the last sweep looked away is seen by looking back a little further.
-            waits = await store.waits_behind_closed_tasks(connection, since - 60 * SECOND)
+            waits = await store.waits_behind_closed_tasks(connection, since - LOOK_BACK, UNTIL_DONE)
         free = [name for name in held if not isinstance(self.workspace.usable(name), Hold)]
         if lost or free or waits:
             async with self._database.begin() as connection:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from services.actions.carry import carry_out
+from services.actions.ending import end_wait
+from services.actions.rendering import People
 from shared.db.tables import delivery, partition, run_context, task
 from shared.instants import DAY, HOUR, SECOND
+from shared.log.contract import Record
 from tests.actions.scene import MONDAY, TASK, Stage, Tool, end_now, hooks, lease_one, run_opened, run_resolved, task_to, unique
 
 WAIT_3D = {"wait": {"for": "3d"}}
@@ -212,3 +215,25 @@ async def test_a_bad_template_is_a_dead_letter_that_names_the_path(stage: Stage)
     [letter] = await stage.letters()
     assert letter.reason == "body: account.nickname is undefined"
     assert await stage.tasks() == []
+
+
+async def test_a_wait_that_was_looked_at_while_its_run_resolved_is_stopped(stage: Stage) -> None:
+    await stage.take(run_opened({"wait": {"for": "3d", "until": "done"}}, TASK))
+    async with stage.database.begin() as connection:
+        await connection.execute(delivery.update().values(due_at=stage.clock()))
+    leased = await lease_one(stage)
+    await stage.take(run_resolved())
+    async with stage.database.begin() as connection:
+        await end_wait(connection, leased, People(), stage.clock())
+    [row] = await stage.deliveries()
+    assert (row.state, row.reason) == ("stopped", "the run resolved: cleared")
+
+
+async def test_bytes_that_are_no_record_are_buried(stage: Stage) -> None:
+    await stage.take(run_opened(TASK))
+    garbage = {0: [Record(0, 1, MONDAY, "acme", b"\xff not a record")]}
+    await stage.consumer.take(garbage)
+    [letter] = await stage.letters()
+    assert (letter.origin, letter.value) == ("runs/0/1", b"\xff not a record")
+    [row] = await stage.rows(partition)
+    assert row.next_offset == 2
