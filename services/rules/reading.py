@@ -1,5 +1,6 @@
 """From the bytes of a partition's next records to what is to be done with them. The only place where records are decoded."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -32,16 +33,14 @@ class Slice:
         self.control_value = b""
 
 
-def read_slice(owned: Owned, limit: int) -> Slice:
-    """The next records of a partition, at most `limit`. Nothing of the partition is changed.
+def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
+    """What the next records of a partition are. Nothing of the partition is changed.
 
     While accounts are still being brought to the plays, the next change of plays waits.
     """
     part = Slice(owned)
-    for index, record in enumerate(owned.pending):
-        if index == limit or part.control is not None:
-            break
-        if not _read(part, record):
+    for record in records:
+        if part.control is not None or not _read(part, record):
             break
         part.count += 1
         part.next_offset = record.offset + 1

@@ -8,6 +8,7 @@ again from there: never skipped, never done twice.
 
 import asyncio
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,7 +26,7 @@ from services.rules.warm_up import next_to_warm
 from services.rules.work import Work, works_of
 from shared.clock import Clock
 from shared.instants import SECOND
-from shared.log.contract import Entry, Log, LogUnavailable, Subscription
+from shared.log.contract import Entry, Log, LogUnavailable, Record, Subscription
 from shared.records import Tick, encode
 from shared.telemetry import log_for
 from shared.topics import EVENTS
@@ -144,7 +145,7 @@ class Worker:
                 owned.pending.extend(records)
 
     async def _take_records(self) -> None:
-        parts, works = await asyncio.to_thread(self._read, [owned for owned in self._owned.values() if owned.pending])
+        parts, works = await asyncio.to_thread(_read, self._next_records())
         if not parts:
             return
         batch = Batch([part.owned for part in parts], parts, works, self._log.replay)
@@ -163,17 +164,16 @@ class Worker:
             self._limit = min(self._bounds.records, self._limit * 2)
             self._count(batch, parts)
 
-    def _read(self, pending: list[Owned]) -> tuple[list[Slice], dict[str, Work]]:
-        parts: list[Slice] = []
+    def _next_records(self) -> list[tuple[Owned, list[Record]]]:
+        # Copied, because the next ones arrive while a thread reads these.
+        found: list[tuple[Owned, list[Record]]] = []
         room = self._limit
-        for owned in pending:
-            part = read_slice(owned, room)
-            if part.count:
-                parts.append(part)
-                room -= part.count
-            if not room:
-                break
-        return parts, works_of(parts)
+        for owned in self._owned.values():
+            records = list(islice(owned.pending, room))
+            if records:
+                found.append((owned, records))
+                room -= len(records)
+        return found
 
     async def _run(self, batch: Batch) -> None:
         with self._metrics.batch_seconds.time():
@@ -304,6 +304,11 @@ class Worker:
 
 
 _TICK = encode(Tick())
+
+
+def _read(found: list[tuple[Owned, list[Record]]]) -> tuple[list[Slice], dict[str, Work]]:
+    parts = [part for part in (read_slice(owned, records) for owned, records in found) if part.count]
+    return parts, works_of(parts)
 
 
 def _now() -> float:

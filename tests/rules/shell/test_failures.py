@@ -38,7 +38,7 @@ async def take(database: AsyncEngine, owned: Owned, *events: Event, offset: int 
     """One batch of events straight through, as the worker does it."""
     for place, event in enumerate(events):
         owned.pending.append(Record(0, offset + place, 1_000 + place, event.account_id or "", encode(event)))
-    part = read_slice(owned, 100)
+    part = read_slice(owned, list(owned.pending))
     await Batch([owned], [part], works_of([part]), replay=False).run(database)
 
 
