@@ -31,6 +31,7 @@ class CompiledPlay:
         self.metric_keys = frozenset(metric.key for leaf in self.leaves for metric in leaf.metrics)
         self.hold = self.form.hold
         self.cooldown = self.form.cooldown
+        self.rollout, self.holdout = self.form.rollout, self.form.holdout
         self.account_traits = self._traits("account")
         self.user_traits = self._traits("user")
         self.boundary_leaves = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.at_boundaries]

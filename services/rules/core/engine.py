@@ -179,6 +179,8 @@ class Engine:
             state = document.plays[interest.name]
             if state.first_at is None and interest.at_boundaries:
                 interest.wake(document, state, now)
+            elif state.first_at is None and interest.only_clears and not state.known and state.deadline is not None:
+                continue
             elif interest.matters(state, hits, now):
                 judged.append(interest.play)
                 matched = [place for place, where in interest.impulses if hits[where]]

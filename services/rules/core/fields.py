@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from shared.instants import Microseconds, parse_duration, show_duration
+from shared.instants import DAY, Microseconds, parse_duration, show_duration
 from shared.matchers import CompiledMatchers, EventMatchers, compile_matchers
 
 
@@ -14,6 +14,10 @@ class Form(BaseModel):
     """A mapping of the play language: unknown keys are refused, nothing changes once it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, arbitrary_types_allowed=True)
+
+
+# With a century added to any date of ISO 8601, a deadline still fits the database's 64 bits.
+_LONGEST = 36_500 * DAY
 
 
 def _duration(found: object) -> Microseconds:
@@ -26,8 +30,8 @@ def _duration(found: object) -> Microseconds:
 
 
 def _positive(duration: Microseconds) -> Microseconds:
-    if duration <= 0:
-        raise PydanticCustomError("duration", "Input should be longer than nothing")
+    if not 0 < duration <= _LONGEST:
+        raise PydanticCustomError("duration", "Input should be longer than nothing, and at most 36500d")
     return duration
 
 

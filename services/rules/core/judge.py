@@ -140,13 +140,13 @@ class Judgement:
         if self.barred is not None:
             self._note(self.barred)
             return
-        if share_of("rollout", play.name, account_id, subject) >= play.form.rollout:
+        if play.rollout < 1 and share_of("rollout", play.name, account_id, subject) >= play.rollout:
             self._note("rollout")
             return
         arm = "run"
         if play.form.mode == "shadow":
             arm = "shadow"
-        elif share_of("holdout", play.name, account_id, subject) < play.form.holdout:
+        elif play.holdout and share_of("holdout", play.name, account_id, subject) < play.holdout:
             arm = "holdout"
         state.last_opened = self.at
         opened = self._run(arm)

@@ -48,8 +48,6 @@ class Interest:
         """Whether the verdict must be taken at this event."""
         if state.first_at is not None:
             return now >= state.first_at and (self.play.needs_time or any(hits[where] for _, where in self.impulses))
-        if self.only_clears and not state.known and state.deadline is not None:
-            return False
         return hits[self.heard[0]] if len(self.heard) == 1 else any(hits[where] for where in self.heard)
 
     def wake(self, document: Document, state: PlayState, now: Instant) -> None:
