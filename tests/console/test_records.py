@@ -172,6 +172,14 @@ async def test_a_record_is_redriven_to_the_end_of_its_partition_and_only_once(co
     assert (refused.status_code, refused.json()["code"]) == (409, "dead_letter_closed")
 
 
+async def test_what_was_no_record_can_only_be_discarded(console: Console):
+    await write(console, dead_letter, a_letter("l1", "record", "deadline/acme", b""), a_letter("l2", "record", "events/0/9", b""))
+    for name in ("l1", "l2"):
+        refused = await console.ask("POST", f"/dead-letters/{name}/redrive")
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_a_record")
+        assert (await console.post(f"/dead-letters/{name}/discard"))["redriven_at"] is None
+
+
 async def test_a_delivery_is_redriven_from_the_dead_letters(console: Console):
     await write(console, delivery, a_delivery("d1", "dead"))
     await write(console, dead_letter, a_letter("l1", "delivery", "d1", b"not json \xff"))

@@ -16,6 +16,7 @@ from services.console.shown import Moment, Shown
 from services.console.store import deliveries as store
 from shared.db.database import reading
 from shared.instants import Instant
+from shared.topics import ALL
 
 _logger = structlog.get_logger()
 
@@ -73,7 +74,10 @@ async def _redrive(connection: AsyncConnection, letter: AnyRow, at: Instant) -> 
         if not await store.retry(connection, letter.origin, at):
             raise Refused(409, "delivery_not_given_up", f"delivery {letter.origin} is not dead or held any more")
     else:
-        topic, partition, _ = letter.origin.split("/")
+        topic, _, rest = letter.origin.partition("/")
+        partition = rest.partition("/")[0]
+        if topic not in ALL or not partition.isdecimal() or not letter.value:
+            raise Refused(409, "not_a_record", f"{letter.origin} is no record that could be appended again; it can be discarded")
         await keep_as_read(connection, topic, int(partition), _key_of(letter.value), letter.value)
     await store.mark_dead_letter(connection, letter.dead_letter_id, "redriven_at", at)
 
