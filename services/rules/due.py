@@ -14,11 +14,6 @@ from shared.instants import SECOND, Instant
 _PASSED_FOR_CERTAIN = 2_000
 
 
-def has_due(owned: Owned) -> bool:
-    """Whether time has passed a deadline of the partition (as far as is known without asking)."""
-    return owned.earliest is not None and owned.earliest < owned.at
-
-
 async def due_works(database: AsyncEngine, owned: Owned, limit: int) -> dict[str, Work]:
     """At most `limit` subjects with a deadline before the partition's time, the earliest first, by account."""
     async with reading(database) as connection:
@@ -49,6 +44,6 @@ async def give_up_deadlines(database: AsyncEngine, work: Work, reason: str) -> N
 
 def needs_tick(owned: Owned, now: Instant) -> bool:
     """Whether only a tick can move time past a deadline that the worker's clock has passed: at most one is under way."""
-    if owned.pending or owned.earliest is None or owned.earliest + _PASSED_FOR_CERTAIN >= now or has_due(owned):
+    if owned.pending or owned.earliest is None or owned.earliest + _PASSED_FOR_CERTAIN >= now or owned.has_due:
         return False
     return owned.ticked_at is None or owned.ticked_at + SECOND <= now or owned.ticked_for != owned.earliest

@@ -73,6 +73,11 @@ class Owned:
         while self.pending and self.pending[0].offset < self.next_offset:
             self.pending.popleft()
 
+    @property
+    def has_due(self) -> bool:
+        """Whether time has passed a deadline of the partition (as far as is known without asking)."""
+        return self.earliest is not None and self.earliest < self.at
+
     def expect_deadline(self, deadline: Instant | None) -> None:
         """A subject was stored with this deadline."""
         if deadline is not None and (self.earliest is None or deadline < self.earliest):

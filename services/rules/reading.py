@@ -32,11 +32,17 @@ class Slice:
         self.control: Control | None = None
         self.control_value = b""
 
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything in it: records, or time that passes up to one that has to wait."""
+        return self.count > 0 or self.at > self.owned.at
+
 
 def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
     """What the next records of a partition are. Nothing of the partition is changed.
 
-    While accounts are still being brought to the plays, the next change of plays waits.
+    A change of plays waits until everything before it was decided by the plays so far: the deadlines before it (for which time
+    moves on to it first), and accounts that are still being brought to the plays.
     """
     part = Slice(owned)
     for record in records:
@@ -59,13 +65,21 @@ def _read(part: Slice, record: Record) -> bool:
         elif isinstance(decoded, Mapping):
             part.abouts.append(About(decoded, record.key, at))
         elif isinstance(decoded, Applied | Paused | Resumed):
-            if part.owned.catalog.warming:
+            if not _settled(part, at):
                 return False
             part.control, part.control_value = decoded, record.value
     except (msgspec.MsgspecError, ValueError, UnicodeError) as error:
         part.poison.append(Poison(origin(part.owned.partition, record.offset), str(error), record.value, at))
     part.at = at
     return True
+
+
+def _settled(part: Slice, at: Instant) -> bool:
+    owned = part.owned
+    if part.count or owned.catalog.warming:
+        return False
+    part.at = at
+    return owned.at >= at and not owned.has_due
 
 
 def _refuse_again(owned: Owned, offset: int) -> None:

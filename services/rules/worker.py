@@ -16,7 +16,7 @@ from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.catalog import MakeEngine
 from services.rules.core.engine import Engine
-from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, has_due, needs_tick
+from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, needs_tick
 from services.rules.failures import DATABASE_ERRORS, refuses_rows
 from services.rules.metrics import RulesMetrics
 from services.rules.outbox import publish
@@ -118,7 +118,7 @@ class Worker:
         await self._poll(subscription)
         await self._take_records()
         for owned in list(self._owned.values()):
-            if has_due(owned):
+            if owned.has_due:
                 await self._take_due(owned)
             if owned.catalog.warming:
                 await self._warm(owned)
@@ -129,7 +129,7 @@ class Worker:
 
     async def _poll(self, subscription: Subscription) -> None:
         # While one batch is decided and stored, the next is read.
-        busy = any(owned.pending or has_due(owned) or owned.catalog.warming for owned in self._owned.values())
+        busy = any(owned.pending or owned.has_due or owned.catalog.warming for owned in self._owned.values())
         if self._polling is not None and (self._polling.done() or not busy):
             polling, self._polling = self._polling, None
             await polling
@@ -307,7 +307,7 @@ _TICK = encode(Tick())
 
 
 def _read(found: list[tuple[Owned, list[Record]]]) -> tuple[list[Slice], dict[str, Work]]:
-    parts = [part for part in (read_slice(owned, records) for owned, records in found) if part.count]
+    parts = [part for part in (read_slice(owned, records) for owned, records in found) if part.moves]
     return parts, works_of(parts)
 
 

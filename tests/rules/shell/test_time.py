@@ -11,7 +11,7 @@ from shared.clock import wall_clock
 from shared.db import tables
 from shared.instants import SECOND, Instant
 from shared.log.contract import Log
-from shared.records import Applied, Event, Mapping, Tick
+from shared.records import Applied, Event, Mapping, Paused, Tick
 from tests.rules.shell.conftest import QUICK, Scene, until
 from tests.rules.shell.counting import QUIET_FOR, Counting
 
@@ -57,6 +57,18 @@ async def test_many_deadlines_are_taken_in_chunks_each_once(database: AsyncEngin
         await scene.settled()
     assert await quiet_runs(scene) == [QUIET_FOR + number for number in range(25)]
     assert await scene.count(tables.run) == 25
+
+
+async def test_deadlines_before_a_change_of_plays_are_taken_by_the_old_plays(database: AsyncEngine, replay_log: Log) -> None:
+    #  0 s            10 s                       10 s + 5 us
+    #  acme, zen ──── their deadlines ────────── paused: nothing but its record says that time has passed them
+    scene = Scene(database, replay_log, one_partition=True)
+    await scene.send(scene.event(account="acme"), scene.event(account="zen"), at=0)
+    await scene.send(Paused(play="quiet"), at=QUIET_FOR + 5)
+    async with scene.working(bounds=Bounds(due=1, poll=0.05)):
+        await scene.settled()
+        await until_runs(scene, 2)
+    assert await quiet_runs(scene) == [QUIET_FOR, QUIET_FOR]
 
 
 async def test_a_replayed_log_gets_no_ticks(database: AsyncEngine, replay_log: Log) -> None:
