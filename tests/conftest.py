@@ -39,9 +39,9 @@ def make_settings(**fields: object) -> Settings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for a broker is slow; `make check` leaves it out."""
+    """What waits for a broker, or for whole lives of the system, is slow; `make check` leaves it out."""
     for item in items:
-        if isinstance(item, pytest.Function) and wants_kafka(item):
+        if "acceptance" in item.path.parts or (isinstance(item, pytest.Function) and wants_kafka(item)):
             item.add_marker(pytest.mark.slow)
 
 
