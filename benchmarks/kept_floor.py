@@ -30,7 +30,13 @@ CREATE TABLE run (run_id text PRIMARY KEY, play text NOT NULL, account_id text N
 CREATE TABLE progress (partition integer PRIMARY KEY, next_offset bigint NOT NULL);
 """
 EVENT = ("month", "fingerprint", "account_id", "source", "id", "name", "user_id", "occurred_at", "received_at", "position")
-KNOWN = "SELECT month, fingerprint FROM event WHERE month = ANY($1::integer[]) AND fingerprint = ANY($2::bytea[])"
+# One index look-up a key whatever the planner believes: `month = ANY(..) AND fingerprint = ANY(..)` takes seconds on a table that
+# is not analysed yet, and a floor that stumbles flatters.
+KNOWN = (
+    "SELECT found.* FROM unnest($1::integer[], $2::bytea[]) AS given(month, fingerprint) CROSS JOIN LATERAL "
+    "(SELECT month, fingerprint FROM event AS e WHERE e.month = given.month AND e.fingerprint = given.fingerprint OFFSET 0) "
+    "AS found"
+)
 KEEP_ACCOUNTS = (
     "INSERT INTO account SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[]) "
     "ON CONFLICT (account_id) DO UPDATE SET state = excluded.state, deadline = excluded.deadline"
@@ -118,9 +124,9 @@ class KeptFloor:
         heard = [(_time(record), record.offset, _decode(record.value)) for records in polled.values() for record in records
                  if record.key]  # fmt: skip
         names = [(month_of(at), _fingerprint(stored)) for at, _, stored in heard]
-        months = {month for month, _ in names}
-        wanted = [list(months | {month - 1 for month in months}), [name for _, name in names]]
-        known = {(row[0], row[1]) for row in await self._connection.fetch(KNOWN, *wanted)}
+        wanted = names + [(month - 1, name) for month, name in names]
+        lists = [month for month, _ in wanted], [name for _, name in wanted]
+        known = {(row[0], row[1]) for row in await self._connection.fetch(KNOWN, *lists)}
         lines: list[Line] = []
         rows: list[tuple[object, ...]] = []
         for (at, offset, stored), (month, name) in zip(heard, names, strict=True):
