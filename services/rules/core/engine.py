@@ -83,12 +83,12 @@ class Engine:
                 key = SubjectKey(route.kind, value)
             document = account.subjects.get(key)
             # Most events concern few plays: one that nobody wants costs no more than knowing that its subject exists.
-            if document is None or route.interests:
+            if document is None or route.interests or route.kind != ACCOUNT:
                 self._hear(account, key, document, route, event, now, (), effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
-        for key, document in account.subjects.items():
+        for key, document in list(account.subjects.items()):
             if document.next_deadline is not None and document.next_deadline < until:
                 self._pass(account, key, document, until, effects)
 
@@ -106,7 +106,8 @@ class Engine:
         """
         heard = subjects_in(history, self._of_kind)
         for key in heard.keys() - account.subjects.keys():
-            account.subjects[key] = Document(start=heard[key][0].received_at)
+            last = None if key.kind == ACCOUNT else heard[key][-1].received_at
+            account.subjects[key] = Document(start=heard[key][0].received_at, last=last)
         names = {play.name: play for play in self.plays}
         started = self._started(account)
         for key in sorted(account.subjects):
@@ -161,11 +162,14 @@ class Engine:
         effects: Effects,
     ) -> None:
         """One subject hears an event: its metrics, then the plays that are interested, and those whose traits it changed."""
+        if document is not None and document.next_deadline is not None and document.next_deadline < now:
+            self._pass(account, key, document, now, effects)
+            document = account.subjects.get(key)
         if document is None:
             document = self._born(account, key, event, now)
-        elif document.next_deadline is not None and document.next_deadline < now:
-            self._pass(account, key, document, now, effects)
         account.changed.add(key)
+        if document.last is not None:
+            document.last = now
         hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
         metrics = document.metrics
         for observer in route.observers:
@@ -174,6 +178,24 @@ class Engine:
         if event.imported:
             self._recall(account, key, document, route, now, effects)
             return
+        judged = self._judge_interested(account, key, document, route, event, now, hits, effects)
+        for play in traits_of:
+            if play not in judged and not document.plays[play.name].waits_for_start(now):
+                self._judge(play, account, key, document, now, now, event, (), effects)
+                document.settle()
+
+    def _judge_interested(
+        self,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        route: Route,
+        event: Event,
+        now: Instant,
+        hits: Sequence[bool],
+        effects: Effects,
+    ) -> list[CompiledPlay]:
+        """Judge the plays to which the event matters; they are returned. For the others see to it that time will tell."""
         judged: list[CompiledPlay] = []
         for interest in route.interests:
             state = document.plays[interest.name]
@@ -186,10 +208,7 @@ class Engine:
                 matched = [place for place, where in interest.impulses if hits[where]]
                 self._judge(interest.play, account, key, document, now, now, event, matched, effects)
                 document.settle()
-        for play in traits_of:
-            if play not in judged and not document.plays[play.name].waits_for_start(now):
-                self._judge(play, account, key, document, now, now, event, (), effects)
-                document.settle()
+        return judged
 
     def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
         """Which of the route's filters the event passes. An unknown `where` does not match."""
@@ -248,7 +267,7 @@ class Engine:
         """A subject seen for the first time: every play of its kind waits for its first verdict."""
         started = self._started(account)
         start = started if key.kind == ACCOUNT and started is not None else now if key.kind != ACCOUNT else account.first_seen_at
-        document = Document(start=start)
+        document = Document(start=start, last=None if key.kind == ACCOUNT else now)
         first_at = now if started is None or started < now else started
         for play in self._of_kind.get(key.kind, []):
             document.plays[play.name] = PlayState(
@@ -301,6 +320,9 @@ class Engine:
                 if state is not None and state.deadline is not None and state.deadline <= at:
                     self._judge(play, account, key, document, at + 1, at, None, (), effects)
             deadline = document.settle()
+            if deadline is not None and deadline == document.forgotten_at and deadline <= at:
+                del account.subjects[key]
+                return
             if deadline is not None and deadline <= at:
                 raise RuntimeError(f"a deadline does not move on: {account.account_id} {key} at {at}")
 

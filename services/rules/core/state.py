@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.instants import Instant
+from shared.instants import DAY, Instant
 from shared.records import JsonObject
+
+FORGOTTEN_AFTER = 400 * DAY
 
 
 class SubjectKey(NamedTuple):
@@ -62,6 +64,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     """One subject's document: `metrics` by the key of the metric (plays share them), `plays` by name."""
 
     start: Instant
+    # Of a user or a value: the last event with it. It is forgotten `FORGOTTEN_AFTER` that, when nothing is open.
+    last: Instant | None = None
     metrics: dict[str, Any] = {}
     plays: dict[str, PlayState] = {}
     next_deadline: Instant | None = None
@@ -73,8 +77,18 @@ class Document(msgspec.Struct, omit_defaults=True):
             deadline = state.deadline
             if deadline is not None and (earliest is None or deadline < earliest):
                 earliest = deadline
+        forgotten_at = self.forgotten_at
+        if forgotten_at is not None and (earliest is None or forgotten_at < earliest):
+            earliest = forgotten_at
         self.next_deadline = earliest
         return earliest
+
+    @property
+    def forgotten_at(self) -> Instant | None:
+        """The deadline at which a user or a value that was not heard of for long is forgotten; None for an account."""
+        if self.last is None or any(state.open_runs for state in self.plays.values()):
+            return None
+        return self.last + FORGOTTEN_AFTER
 
 
 class Account:

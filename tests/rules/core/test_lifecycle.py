@@ -209,6 +209,20 @@ def test_per_value():
     ]
 
 
+def test_a_value_is_forgotten_400_days_after_its_last_event_when_nothing_is_open():
+    #  ticket 1: created on day 0, heard of again on day 300; day 700 is not after 400 days of silence, day 700.1 is
+    once = {"per": {"by": "properties.ticket_id"}, "when": {"event": "ticket.created"}, "again": "never"}
+    heard = [event("ticket.created", 0, ticket_id="1"), event("ticket.noted", 300, ticket_id="1")]
+    assert fired_on(once, *heard, event("ticket.created", 700, ticket_id="1"), until=999) == [0]
+    assert fired_on(once, *heard, event("ticket.created", 700.1, ticket_id="1"), until=999) == [0, 700.1]
+
+
+def test_a_value_with_an_open_run_is_not_forgotten():
+    silent = {"per": {"by": "properties.ticket_id"}, "when": {"silence": {"of": "ticket.noted", "for": "30d"}}, "again": "never"}
+    heard = [event("ticket.noted", 0, ticket_id="1"), event("ticket.noted", 500, ticket_id="1")]
+    assert lived(silent, *heard, until=999) == [(30, 500, "cleared")]
+
+
 def test_the_accounts_traits_count_for_all_its_users():
     play = {**PRO, "per": "user"}
     heard = [event("user.login", 1, user="ana"), event("user.login", 1, user="bo"), plan(2, "pro")]
