@@ -96,7 +96,7 @@ class Resumed(msgspec.Struct, tag_field="type", tag="resumed", omit_defaults=Tru
 EventsRecord = Event | Mapping | Tick | Applied | Paused | Resumed
 
 
-class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_defaults=True, kw_only=True):
+class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_defaults=True, kw_only=True, gc=False):
     """A rising edge that became a run, with all that its steps may need. `account`, `user` and `event` are as at `opened_at`."""
 
     run_id: str
@@ -117,7 +117,7 @@ class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_default
     per: str = "account"  # account | user | value
 
 
-class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_defaults=True, kw_only=True):
+class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_defaults=True, kw_only=True, gc=False):
     """The end of a run: `reason` is cleared, left, resolved, expired, edited, archived or ended."""
 
     run_id: str

@@ -35,6 +35,8 @@ class CompiledPlay:
         self.account_traits = self._traits("account")
         self.user_traits = self._traits("user")
         self.boundary_leaves = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.at_boundaries]
+        # Most plays have one condition: it is judged without a loop.
+        self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
         self.needs_time = not self.impulse or self.resolve is not None or bool(self.boundary_leaves)

@@ -73,18 +73,16 @@ class Engine:
         if event.traits is not None or event.user_traits is not None:
             self._take_traits(account, event, now, effects)
             return
-        for route in self._routes.get(event.name) or self._routes_of(event.name):
-            if route.kind == ACCOUNT:
-                key = account.key
-            else:
-                value = value_of(route.kind, event)
-                if value is None:
-                    continue
+        routes = self._routes.get(event.name) or self._routes_of(event.name)
+        route, document = routes[0], account.subjects.get(account.key)
+        # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
+        if document is None or route.interests:
+            self._hear(account, account.key, document, route, event, now, (), effects)
+        for route in routes[1:]:
+            value = value_of(route.kind, event)
+            if value is not None:
                 key = SubjectKey(route.kind, value)
-            document = account.subjects.get(key)
-            # Most events concern few plays: one that nobody wants costs no more than knowing that its subject exists.
-            if document is None or route.interests or route.kind != ACCOUNT:
-                self._hear(account, key, document, route, event, now, (), effects)
+                self._hear(account, key, account.subjects.get(key), route, event, now, (), effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -145,6 +143,7 @@ class Engine:
     # ------------------------------------------------------------------ events
 
     def _routes_of(self, name: str) -> list[Route]:
+        """The routes of a name, that of accounts first."""
         routes = self._routes.get(name)
         if routes is None:
             routes = self._routes[name] = [Route(kind, name, plays) for kind, plays in self._of_kind.items()]
@@ -242,6 +241,8 @@ class Engine:
         own = {SubjectKey(kind, value) for kind in routes if (value := value_of(kind, event)) is not None}
         for key in sorted(own | (set(account.subjects) if changed else set())):
             plays = self._of_kind.get(key.kind, [])
+            # An impulse of events does not come true by a trait.
+            plays = [play for play in plays if play.needs_time]
             concerned = [play for play in plays if play.account_traits & changed]
             if key.kind == "user" and key.value == event.user_id:
                 concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]

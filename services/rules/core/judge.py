@@ -49,15 +49,15 @@ class Judgement:
         state.first_at = None
         condition = self._condition()
         audience = True if play.audience is None else play.audience.verdict(self.view.context, self.now)
-        waits: list[Instant] = []
+        wait: Instant | None = None
         if play.impulse:
             if condition and audience:
                 self._impulse()
         else:
-            self._level(condition, _both(condition, audience), waits)
+            wait = self._level(condition, _both(condition, audience))
         if state.open_runs and play.resolve is not None and play.resolve(self.verdicts):
             self._resolve("resolved")
-        state.deadline = self._next(waits) if play.needs_time else None
+        state.deadline = self._next(wait) if play.needs_time else None
 
     # ------------------------------------------------------------------ the verdict
 
@@ -69,11 +69,16 @@ class Judgement:
             for place, leaf in play.boundary_leaves:
                 own[place] = leaf.decided(metrics, own[place], view, now)
         self.own = own
+        if play.only_leaf is not None:
+            self.verdicts = [play.only_leaf.verdict(metrics, own[0], view, now)]
+            return play.combine(self.verdicts)
         self.verdicts = [leaf.verdict(metrics, mine, view, now) for leaf, mine in zip(play.leaves, own, strict=True)]
         return play.combine(self.verdicts)
 
-    def _level(self, condition: Verdict, verdict: Verdict, waits: list[Instant]) -> None:
+    def _level(self, condition: Verdict, verdict: Verdict) -> Instant | None:
+        """Act on a level's verdict; the deadline at which it is looked at again for its own sake."""
         play, state = self.play, self.state
+        wait: Instant | None = None
         outcome = level(state, verdict, play.hold, play.cooldown, self.now, self.at)
         if outcome is None:
             pass
@@ -82,12 +87,12 @@ class Judgement:
         elif isinstance(outcome, Fall):
             self._resolve(self._fell_because(condition))
         elif isinstance(outcome, Wait):
-            waits.append(outcome.until)
+            wait = outcome.until
         elif isinstance(outcome, Refuse):
             self._note(outcome.reason)
-            if outcome.again_at is not None:
-                waits.append(outcome.again_at)
+            wait = outcome.again_at
         state.spent = state.spent or (self.barred == "ignored" and state.known)
+        return wait
 
     def _fell_because(self, condition: Verdict) -> str:
         if condition is not False:
@@ -98,17 +103,17 @@ class Judgement:
                 return reason
         return "cleared"
 
-    def _next(self, waits: list[Instant]) -> Instant | None:
+    def _next(self, earliest: Instant | None) -> Instant | None:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
         for leaf, mine in zip(play.leaves, self.own, strict=True):
             change = leaf.next_change(metrics, mine, view, now)
-            if change is not None:
-                waits.append(change)
+            if change is not None and (earliest is None or change < earliest):
+                earliest = change
         if play.audience is not None:
             change = play.audience.next_change(view.context, now)
-            if change is not None:
-                waits.append(change)
-        return min(waits) if waits else None
+            if change is not None and (earliest is None or change < earliest):
+                earliest = change
+        return earliest
 
     def evidence(self) -> JsonObject:
         """The numbers of the clauses that are true, then of the others; of equal names the first."""

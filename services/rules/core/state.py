@@ -20,6 +20,7 @@ class SubjectKey(NamedTuple):
 class PlayState(
     msgspec.Struct,
     omit_defaults=True,
+    gc=False,
     rename={
         "identity": "i",
         "first_at": "f",
@@ -60,8 +61,11 @@ class PlayState(
         return self.first_at is not None and now < self.first_at
 
 
-class Document(msgspec.Struct, omit_defaults=True):
-    """One subject's document: `metrics` by the key of the metric (plays share them), `plays` by name."""
+class Document(msgspec.Struct, omit_defaults=True, gc=False):
+    """One subject's document: `metrics` by the key of the metric (plays share them), `plays` by name.
+
+    Nothing in it can lead back to it, so that the garbage collector need not look (`gc=False`): there are very many.
+    """
 
     start: Instant
     # Of a user or a value: the last event with it. It is forgotten `FORGOTTEN_AFTER` that, when nothing is open.
@@ -77,9 +81,10 @@ class Document(msgspec.Struct, omit_defaults=True):
             deadline = state.deadline
             if deadline is not None and (earliest is None or deadline < earliest):
                 earliest = deadline
-        forgotten_at = self.forgotten_at
-        if forgotten_at is not None and (earliest is None or forgotten_at < earliest):
-            earliest = forgotten_at
+        if self.last is not None:
+            forgotten_at = self.forgotten_at
+            if forgotten_at is not None and (earliest is None or forgotten_at < earliest):
+                earliest = forgotten_at
         self.next_deadline = earliest
         return earliest
 
