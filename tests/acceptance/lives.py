@@ -1,0 +1,93 @@
+"""The story, lived through by whole deployments: undisturbed, or while their processes are killed. Each once for all tests."""
+
+import random
+import threading
+from contextlib import ExitStack
+
+from tests.acceptance.deployment import BACKENDS, SERVICES, Deploy, Deployment
+from tests.acceptance.outcome import Outcome, outcome_of
+from tests.acceptance.receiver import Receiver, forgetful
+from tests.acceptance.story import EVENTS, as_sent, story
+
+KILLS = 20
+AT_ONCE = 250
+AT_ONCE_WHEN_KILLED = 50
+# A kill comes at a random time after its point in the story, seconds at most.
+LATEST = 0.4
+TOPICS = {"rules": ("events",), "actions": ("runs",), "up": ("events", "runs")}
+
+
+class Lives:
+    def __init__(self, deploy: Deploy) -> None:
+        self._deploy = deploy
+        self._undisturbed: dict[str, Outcome] = {}
+        self._killed: dict[str, Outcome] = {}
+
+    def undisturbed(self, backend: str) -> Outcome:
+        if backend not in self._undisturbed:
+            with self._deploy(backend, "story", SUCCESSPLAYS_REPLAY="1") as (deployment, receiver):
+                for request in as_sent(story(), AT_ONCE):
+                    deployment.send(request)
+                deployment.stored.wait_until_done(EVENTS)
+                self._undisturbed[backend] = outcome_of(deployment, receiver)
+        return self._undisturbed[backend]
+
+    def killed(self, backend: str) -> Outcome:
+        """What was under way at a kill waits for its lease to run out, a minute: both backends wait at the same time."""
+        if not self._killed:
+            with ExitStack() as stack:
+                lived: dict[str, tuple[Deployment, Receiver]] = {}
+                for each in BACKENDS:
+                    deploying = self._deploy(each, "story", forgetful, SUCCESSPLAYS_REPLAY="1")
+                    lived[each] = stack.enter_context(deploying)
+                    _live_through_kills(lived[each][0], random.Random(f"kills on {each}"))
+                for each, (deployment, receiver) in lived.items():
+                    deployment.stored.wait_until_done(EVENTS, within=100)
+                    self._killed[each] = outcome_of(deployment, receiver)
+        return self._killed[backend]
+
+
+def _live_through_kills(deployment: Deployment, dice: random.Random) -> None:
+    requests = as_sent(story(), AT_ONCE_WHEN_KILLED)
+    names = [name if name in deployment.services else "up" for name in SERVICES] * (KILLS // len(SERVICES))
+    dice.shuffle(names)
+    points = dict(zip(sorted(dice.sample(range(1, len(requests)), KILLS)), names, strict=True))
+    killers = {name: _Killer(deployment, name) for name in deployment.services}
+    for place, request in enumerate(requests):
+        if place in points:
+            killers[points[place]].kill_after(dice.uniform(0, LATEST))
+        deployment.send(request)
+    for killer in killers.values():
+        killer.wait_until_at_work()
+    assert sum(killer.kills for killer in killers.values()) == KILLS
+
+
+class _Killer:
+    """Kills one process, always while it is at work, and starts it again."""
+
+    def __init__(self, deployment: Deployment, name: str) -> None:
+        self._deployment = deployment
+        self._service = deployment.services[name]
+        self._topics = TOPICS.get(name, ())
+        self._before: dict[str, dict[int, int]] = {topic: {} for topic in self._topics}
+        self._killing: threading.Timer | None = None
+        self.kills = 0
+
+    def kill_after(self, seconds: float) -> None:
+        self.wait_until_at_work()
+        self._killing = threading.Timer(seconds, self._kill)
+        self._killing.start()
+
+    def wait_until_at_work(self) -> None:
+        """It answers, and has taken every partition since it was started."""
+        if self._killing is not None:
+            self._killing.join()
+        self._service.wait_ready()
+        for topic in self._topics:
+            self._deployment.stored.wait_until_taken(topic, self._before[topic])
+
+    def _kill(self) -> None:
+        self._service.kill()
+        self._before = {topic: self._deployment.stored.epochs(topic) for topic in self._topics}
+        self._service.start()
+        self.kills += 1
