@@ -18,7 +18,7 @@ class CompiledPlay:
         self.was = applied.was or self.form.was
         self.identity = identity_of(applied.document)
         self.kind = self.form.kind
-        setting = Setting(self.form.timezone)
+        setting = Setting(self.name, self.form.timezone)
         self.audience = compile_matchers(self.form.audience, self.form.timezone) if self.form.audience else None
         self.impulse = self.form.when.impulse
         self.leaves: list[Leaf] = []
@@ -34,12 +34,17 @@ class CompiledPlay:
         self.rollout, self.holdout = self.form.rollout, self.form.holdout
         self.account_traits = self._traits("account")
         self.user_traits = self._traits("user")
-        self.boundary_leaves = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.at_boundaries]
+        self.remembering = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.remembers]
         # Most plays have one condition: it is judged without a loop.
         self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
-        self.needs_time = not self.impulse or self.resolve is not None or bool(self.boundary_leaves)
+        self.needs_time = (
+            not self.impulse
+            or self.resolve is not None
+            or bool(self.remembering)
+            or any(leaf.beside_events for leaf in self.leaves)
+        )
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
 

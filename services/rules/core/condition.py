@@ -30,11 +30,12 @@ Metrics = dict[str, Any]
 
 
 class Setting:
-    """What a play gives to its conditions when they are compiled: its time zone and the days of it."""
+    """What a play gives to its conditions when they are compiled: its name, its time zone and the days of it."""
 
-    __slots__ = ("days", "timezone")
+    __slots__ = ("days", "play", "timezone")
 
-    def __init__(self, timezone: str) -> None:
+    def __init__(self, play: str, timezone: str) -> None:
+        self.play = play
         self.timezone = timezone
         self.days: Calendar = days_of(timezone)
 
@@ -89,7 +90,11 @@ class Leaf:
 
     # True only at one event or one deadline.
     impulse = False
-    # The verdict changes only at instants that `wake` names, never at an event in between.
+    # An impulse that comes true as time passes, or by a trait, and not only at an event that matches its filter.
+    beside_events = False
+    # It keeps memory of its own (`decided`), beside what its metrics remember.
+    remembers = False
+    # The verdict changes only at instants that `wake` names, never at an event in between. Implies `remembers`.
     at_boundaries = False
     # An event can make the verdict false, never true.
     events_only_clear = False
@@ -99,7 +104,7 @@ class Leaf:
     paths: frozenset[str] = frozenset()
 
     def decided(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Any:
-        """Its own memory, brought to `now`; asked for before the verdict, and only of leaves that decide at boundaries."""
+        """Its own memory, brought to `now`: asked for before the verdict, and only of leaves that remember."""
         return own
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:

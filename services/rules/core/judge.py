@@ -64,9 +64,9 @@ class Judgement:
     def _condition(self) -> Verdict:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
         own: Sequence[Any] = self.state.own or play.no_memory
-        if play.boundary_leaves:
+        if play.remembering:
             own = self.state.own = list(own)
-            for place, leaf in play.boundary_leaves:
+            for place, leaf in play.remembering:
                 own[place] = leaf.decided(metrics, own[place], view, now)
         self.own = own
         if play.only_leaf is not None:

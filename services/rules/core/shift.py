@@ -49,6 +49,7 @@ class ShiftLeaf(Leaf):
     """Decides at boundaries."""
 
     at_boundaries = True
+    remembers = True
 
     def __init__(self, form: Shift, setting: Setting) -> None:
         self.filter: EventFilter = form
