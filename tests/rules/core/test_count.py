@@ -89,3 +89,43 @@ def test_exactly_the_bound_is_enough_within_the_tolerance():
 def test_shows_the_count():
     (run,) = runs(THREE_A_WEEK, ticket(0), ticket(3), ticket(6), until=30)
     assert run.evidence == {"count": 3}
+
+
+def traits(day, **given):
+    return event("account.updated", day, traits=given)
+
+
+def test_a_bound_may_be_a_share_of_a_trait():
+    half = count(measure="users", over="7d", at_least="50% of account.seats")
+    heard = [traits(0, seats=4), ticket(1, user="a"), ticket(2, user="b")]
+    assert fired_on(half, *heard, until=5) == [2]
+    assert fired_on(half, *heard[1:], until=5) == []  # no seats: unknown
+    assert lived(count(over="7d", at_least="50% of account.seats"), *heard, traits(3, seats=6), until=5) == [(2, 3, "cleared")]
+
+
+def test_a_share_may_be_too_large_for_single_instants():
+    #  by hours above a thousand: two thousand within the first minutes fall out together with their hour
+    many = count(over="24h", at_least="10% of account.seats")
+    heard = [traits(0, seats=20_000), *(ticket(0.001 + n / 1_000_000) for n in range(2000))]
+    assert lived(many, *heard, until=5) == [(pytest.approx(0.002999), 1, "cleared")]
+
+
+def test_a_large_count_uses_hours_whatever_the_window():
+    many = count(over="3d", at_least=1001)
+    heard = [ticket(0.5 + n / 1_000_000) for n in range(1001)]
+    assert [round(end, 6) for _, end, _ in lived(many, *heard, until=9)] == [3.5]
+
+
+def test_since_a_date():
+    since = count(since="account.contract_start", at_least=2)
+    early, late = ticket(1), [ticket(5), ticket(6)]
+    start = traits(0, contract_start="2026-01-04")  # day 3
+    assert fired_on(since, start, early, *late, until=9) == [6]
+    assert fired_on(since, start, early, late[0], until=9) == []
+    assert fired_on(since, early, *late, until=9) == []  # no date
+
+
+def test_since_a_date_is_unknown_before_it_and_where_nobody_listened():
+    none = count(since="account.contract_start", at_most=0)
+    assert fired_on(none, traits(0, contract_start="2026-01-04"), until=9) == [3]
+    assert fired_on(none, traits(0, contract_start="2025-12-01"), until=9) == []

@@ -1,4 +1,4 @@
-"""True while a measure over a sliding window is at least, or at most, a bound.
+"""True while a measure over a sliding window, or since a date, is at least, or at most, a bound.
 
     when:
       count:
@@ -7,65 +7,98 @@
         over: 7d
         at_least: 3
 
-`measure:` is `count` (the default), `users`, `days`, or `sum min max avg last distinct` of a property. Counts with a bound up to
-1,000 use exact windows, `[t - over, t]`; larger ones and the other measures use buckets. `at_most` is unknown until it was
-listened to for `over`.
+`measure:` is `count` (the default), `users`, `days`, or `sum min max avg last distinct` of a property. Instead of `over`,
+`since: account.contract_start`. A bound may be a share: `50% of account.seats`. Counts with a bound up to 1,000 use exact
+windows, `[t - over, t]`; larger ones hours, the other measures hours or days. `at_most` is unknown until it was listened to
+for `over`.
 """
 
 from bisect import bisect_left
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.bounds import Bounded
-from services.rules.core.calendar import open_bucket
+from services.rules.core.bounds import Bounded, ShareOf, fewest, most
+from services.rules.core.calendar import HOURS, open_bucket
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField
 from services.rules.core.metrics.buckets import Buckets
-from services.rules.core.metrics.newest import NewestInstants
+from services.rules.core.metrics.contract import Metric
+from services.rules.core.metrics.newest import NewestInstants, NewestKeys
+from services.rules.core.traits import TraitDate, trait_path
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
-from shared.instants import Instant
+from shared.instants import HOUR, Instant
 from shared.records import JsonObject
 
 EXACT_UP_TO = 1_000
+_SINCE = ("count", "users", "days", "distinct")
 
 
 class Count(Bounded, EventFilter):
-    """The filter, the measure, the window, the bound."""
+    """The filter, the measure, the window or the date, the bound."""
 
     impulse: ClassVar[bool] = False
     measure: MeasureField = Measure()
-    over: Duration
+    over: Duration | None = None
+    since: str | None = None
+
+    @field_validator("since")
+    @classmethod
+    def _path(cls, found: str | None) -> str | None:
+        return None if found is None else trait_path(found)
 
     @property
-    def exact(self) -> bool:
-        """Whether the newest instants are kept, rather than buckets."""
-        return self.measure.kind == "count" and (self.at_least or self.at_most or 0) <= EXACT_UP_TO
+    def large(self) -> bool:
+        """Whether the bound is too large for exact instants; a share may turn out either way."""
+        return not isinstance(self.bound, ShareOf) and self.bound > EXACT_UP_TO
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if not self.exact:
+    def _fits(self) -> Self:
+        if (self.over is None) == (self.since is None):
+            raise PydanticCustomError("count_window", "count needs exactly one of over and since")
+        if self.since is not None and (self.measure.kind not in _SINCE or self.large):
+            raise PydanticCustomError(
+                "count_since", "since a date events, users, days and distinct values are counted, up to 1000"
+            )
+        if self.over is not None and self.measure.kind != "count":
             whole_buckets(self.over)
-        if self.exact and any(bound is not None and bound != int(bound) for bound in (self.at_least, self.at_most)):
-            raise PydanticCustomError("whole_number", "a count is a whole number, and so is its bound")
+        if self.over is not None and self.measure.kind == "count" and self.large and self.over % HOUR:
+            raise PydanticCustomError("whole_buckets", "a bound above 1000 counts by hours: over is a whole number of hours")
         return self
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """One leaf."""
-        return single(ExactCount(self) if self.exact else BucketCount(self, setting), leaves)
+        if self.since is not None:
+            return single(SinceCount(self, setting), leaves)
+        if self.measure.kind != "count" or self.large:
+            return single(BucketCount(self, setting), leaves)
+        return single(ShareCount(self, setting) if isinstance(self.bound, ShareOf) else ExactCount(self), leaves)
 
 
 class _Counted(Leaf):
-    """What both ways of counting share: the bound, and when it is known."""
+    """What all ways of counting share: the bound, and when it is known."""
 
     def __init__(self, form: Count) -> None:
-        self.filter = form
+        self.filter: EventFilter = form
         self.form = form
+        self.over = form.over or 0
+        self.paths = form.bound_paths
+        self.limit = EXACT_UP_TO + 1 if isinstance(form.bound, ShareOf) else fewest(form.bound) + 1
 
-    def _known_from(self, view: View) -> Instant | None:
+    def _waits_until(self, view: View, now: Instant) -> Instant | None:
         """`at_most` is unknown up to this instant; `at_least` is always known."""
-        return None if self.form.at_most is None else view.heard_since(self.filter) + self.form.over  # type: ignore[arg-type]
+        if self.form.at_most is None:
+            return None
+        known_from = view.heard_since(self.filter) + self.over
+        return known_from if now <= known_from else None
+
+    def _against(self, number: int, bound: float) -> bool:
+        return number >= fewest(bound) if self.form.at_least is not None else number <= most(bound)
+
+    def _turning(self, bound: float) -> int:
+        """The count whose last event makes the difference: with it the verdict is another than with one less."""
+        return fewest(bound) if self.form.at_least is not None else most(bound) + 1
 
 
 class ExactCount(_Counted):
@@ -73,31 +106,30 @@ class ExactCount(_Counted):
 
     def __init__(self, form: Count) -> None:
         super().__init__(form)
-        self.bound = int(form.at_least if form.at_least is not None else form.at_most or 0)
-        self.metrics = (NewestInstants(form, self.bound + 1, form.over),)
+        self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, form.over),)
         self.key = self.metrics[0].key
 
     def _number(self, instants: list[Instant] | None, now: Instant) -> int:
-        return len(instants) - bisect_left(instants, now - self.form.over) if instants else 0
+        return len(instants) - bisect_left(instants, now - self.over) if instants else 0
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Events with `now - over <= occurred_at <= now`, against the bound."""
-        known_from = self._known_from(view)
-        if known_from is not None and now <= known_from:
+        bound = self.form.bound_in(view.context)
+        if bound is None or self._waits_until(view, now) is not None:
             return None
-        number = self._number(metrics.get(self.key), now)
-        return number >= self.bound if self.form.at_least is not None else number <= self.bound
+        return self._against(self._number(metrics.get(self.key), now), bound)
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """When the event that makes the difference leaves the window."""
-        known_from = self._known_from(view)
-        if known_from is not None and now <= known_from:
-            return known_from
-        needed = self.bound if self.form.at_least is not None else self.bound + 1
+        bound = self.form.bound_in(view.context)
+        wait = self._waits_until(view, now)
+        if bound is None or wait is not None:
+            return wait
+        turning = self._turning(bound)
         instants: list[Instant] = metrics.get(self.key) or []
-        if needed == 0 or self._number(instants, now) < needed:
+        if turning <= 0 or self._number(instants, now) < turning:
             return None
-        return instants[-needed] + self.form.over
+        return instants[-turning] + self.over
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`count`: at most one more than the bound, since no more is kept."""
@@ -109,37 +141,108 @@ class BucketCount(_Counted):
 
     def __init__(self, form: Count, setting: Setting) -> None:
         super().__init__(form)
-        self.calendar = bucket_calendar(form.over, setting.days)
-        self.buckets = bucket_count(form.over)
+        by_hours = form.measure.kind == "count"
+        self.calendar = HOURS if by_hours else bucket_calendar(self.over, setting.days)
+        self.buckets = self.over // HOUR if by_hours else bucket_count(self.over)
         self.metric = Buckets(form, form.measure, self.calendar, setting.days, self.buckets)
-        self.metrics = (self.metric,)
-        self.key = self.metric.key
+        self.metrics: tuple[Metric, ...] = (self.metric,)
+        self.bucket_key = self.metric.key
 
-    def _verdict_in(self, memory: Any, bucket: int) -> Verdict:
+    def _verdict_in(self, memory: Any, bucket: int, bound: float) -> Verdict:
         number = self.metric.over(memory, bucket - self.buckets + 1, bucket + 1)
-        return None if number is None else self.form.holds(number)
+        return None if number is None else self.form.holds(number, bound)
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """The measure against the bound; `min max avg last` without a value are unknown."""
-        known_from = self._known_from(view)
-        if known_from is not None and now <= known_from:
+        bound = self.form.bound_in(view.context)
+        if bound is None or self._waits_until(view, now) is not None:
             return None
-        return self._verdict_in(metrics.get(self.key), open_bucket(self.calendar, now))
+        return self._verdict_in(metrics.get(self.bucket_key), open_bucket(self.calendar, now), bound)
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first boundary at which the window has another verdict."""
-        known_from = self._known_from(view)
-        if known_from is not None and now <= known_from:
-            return known_from
-        bucket = open_bucket(self.calendar, now)
-        verdict = self._verdict_in(metrics.get(self.key), bucket)
+        bound = self.form.bound_in(view.context)
+        wait = self._waits_until(view, now)
+        if bound is None or wait is not None:
+            return wait
+        memory, bucket = metrics.get(self.bucket_key), open_bucket(self.calendar, now)
+        verdict = self._verdict_in(memory, bucket, bound)
         for later in range(bucket + 1, bucket + self.buckets + 1):
-            if self._verdict_in(metrics.get(self.key), later) is not verdict:
+            if self._verdict_in(memory, later, bound) is not verdict:
                 return self.calendar.start(later)
         return None
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The measure, by its name."""
         bucket = open_bucket(self.calendar, now)
-        number = self.metric.over(metrics.get(self.key), bucket - self.buckets + 1, bucket + 1)
+        number = self.metric.over(metrics.get(self.bucket_key), bucket - self.buckets + 1, bucket + 1)
         return {self.form.measure.kind: None if number is None else round(number, 6)}
+
+
+class ShareCount(ExactCount):
+    """A count whose bound is a share of a trait: exact while that is at most 1,000, by hours above."""
+
+    def __init__(self, form: Count, setting: Setting) -> None:
+        super().__init__(form)
+        self.by_hours = BucketCount(form, setting)
+        self.metrics += self.by_hours.metrics
+
+    def _is_large(self, view: View) -> bool:
+        return (self.form.bound_in(view.context) or 0) > EXACT_UP_TO
+
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
+        """Either way of counting."""
+        if self._is_large(view):
+            return self.by_hours.verdict(metrics, own, view, now)
+        return super().verdict(metrics, own, view, now)
+
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
+        """Either way of counting."""
+        if self._is_large(view):
+            return self.by_hours.next_change(metrics, own, view, now)
+        return super().next_change(metrics, own, view, now)
+
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
+        """Either way of counting."""
+        if self._is_large(view):
+            return self.by_hours.evidence(metrics, own, view, now)
+        return super().evidence(metrics, own, view, now)
+
+
+class SinceCount(_Counted):
+    """Counts from a date in a trait on: the newest as many as are needed; if those lie after the date, enough do."""
+
+    def __init__(self, form: Count, setting: Setting) -> None:
+        super().__init__(form)
+        self._date = TraitDate(form.since or "", setting.timezone)
+        self.paths |= {form.since or ""}
+        if form.measure.kind == "count":
+            self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, None),)
+        else:
+            self.metrics = (NewestKeys(form, form.measure, self.limit, setting.days),)
+        self.key = self.metrics[0].key
+
+    def _number(self, metrics: Metrics, date: Instant) -> int:
+        memory = metrics.get(self.key) or []
+        if self.form.measure.kind == "count":
+            return len(memory) - bisect_left(memory, date)
+        return sum(1 for at, _ in memory if at >= date)
+
+    def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
+        """Unknown without the date, before it, and where it lies before we listened."""
+        date, bound = self._date.read(view.context), self.form.bound_in(view.context)
+        if date is None or bound is None or now < date or view.heard_since(self.filter) > date:
+            return None
+        return self._against(self._number(metrics, date), bound)
+
+    def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
+        """The date itself."""
+        date = self._date.read(view.context)
+        return date if date is not None and now <= date else None
+
+    def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
+        """The measure by its name, at most one more than the bound."""
+        date = self._date.read(view.context)
+        if date is None:
+            return {}
+        return {self.form.measure.kind: self._number(metrics, date)}

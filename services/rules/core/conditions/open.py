@@ -51,7 +51,7 @@ class OpenLeaf(Leaf):
         self._where = None if form.where is None else compile_matchers(form.where, setting.timezone)
         asked = self._where.paths if self._where is not None else frozenset()
         paths = frozenset(path for path in asked if path.startswith("properties."))
-        self.paths = frozenset(path for path in asked if path.startswith(("account.", "user.")))
+        self.paths = form.bound_paths | {path for path in asked if path.startswith(("account.", "user."))}
         self.metric = Things(form.by, form.opens, form.closes, paths, setting.timezone)
         self.metrics = (self.metric,)
         self._for = form.for_ if form.for_ is not None else -1
@@ -67,7 +67,8 @@ class OpenLeaf(Leaf):
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """How many are open, against the bound."""
-        return self.form.holds(self._number(metrics, view, now))
+        bound = self.form.bound_in(view.context)
+        return None if bound is None else self.form.holds(self._number(metrics, view, now), bound)
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """When the next thing has been open long enough, or `where` itself changes its mind."""
