@@ -22,10 +22,11 @@ from services.rules.metrics import RulesMetrics
 from services.rules.outbox import publish
 from services.rules.partitions import Owned
 from services.rules.reading import Slice, read_slice
+from services.rules.rows import Rows
 from services.rules.warm_up import next_to_warm
 from services.rules.work import Work, works_of
 from shared.clock import Clock
-from shared.instants import SECOND
+from shared.instants import SECOND, show_instant
 from shared.log.contract import Entry, Log, LogUnavailable, Record, Subscription
 from shared.records import Tick, encode
 from shared.telemetry import log_for
@@ -179,6 +180,7 @@ class Worker:
         with self._metrics.batch_seconds.time():
             await batch.run(self._database)
         self._metrics.decided(batch.rows)
+        _tell(batch.rows)
 
     def _count(self, batch: Batch, parts: list[Slice]) -> None:
         self._metrics.events.inc(sum(len(part.heard) for part in parts))
@@ -309,6 +311,19 @@ _TICK = encode(Tick())
 def _read(found: list[tuple[Owned, list[Record]]]) -> tuple[list[Slice], dict[str, Work]]:
     parts = [part for part in (read_slice(owned, records) for owned, records in found) if part.moves]
     return parts, works_of(parts)
+
+
+def _tell(rows: Rows) -> None:
+    """One line per decision, once it is stored."""
+    for run in rows.runs:
+        run_id, play, version, account_id, subject, _, opened_at, *_, arm, _ = run
+        opened = {"run_id": run_id, "play": play, "version": version, "account_id": account_id, "subject": subject, "arm": arm}
+        _log.info("run opened", **opened, opened_at=show_instant(opened_at))
+    for run_id, resolved_at, reason in rows.resolved:
+        _log.info("run resolved", run_id=run_id, reason=reason, resolved_at=show_instant(resolved_at))
+    for _, play, version, account_id, subject, at, reason, _ in rows.decisions:
+        made = {"play": play, "version": version, "account_id": account_id, "subject": subject}
+        _log.info("no ordinary run", reason=reason, **made, at=show_instant(at))
 
 
 def _now() -> float:
