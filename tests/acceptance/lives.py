@@ -14,6 +14,8 @@ AT_ONCE = 250
 AT_ONCE_WHEN_KILLED = 50
 # A kill comes at a random time after its point in the story, seconds at most.
 LATEST = 0.4
+# Without kills: runs do not depend on how the log is cut into partitions.
+PARTITIONS = {"embedded": "1", "kafka": "3"}
 TOPICS = {"rules": ("events",), "actions": ("runs",), "up": ("events", "runs")}
 
 
@@ -25,7 +27,8 @@ class Lives:
 
     def undisturbed(self, backend: str) -> Outcome:
         if backend not in self._undisturbed:
-            with self._deploy(backend, "story", SUCCESSPLAYS_REPLAY="1") as (deployment, receiver):
+            variables = {"SUCCESSPLAYS_REPLAY": "1", "SUCCESSPLAYS_PARTITIONS": PARTITIONS[backend]}
+            with self._deploy(backend, "story", **variables) as (deployment, receiver):
                 for request in as_sent(story(), AT_ONCE):
                     deployment.send(request)
                 deployment.stored.wait_until_done(EVENTS)
@@ -33,13 +36,12 @@ class Lives:
         return self._undisturbed[backend]
 
     def killed(self, backend: str) -> Outcome:
-        """What was under way at a kill waits for its lease to run out, a minute: both backends wait at the same time."""
+        """What was under way at a kill waits for its lease to run out, a minute: on both backends at the same time."""
         if not self._killed:
             with ExitStack() as stack:
                 lived: dict[str, tuple[Deployment, Receiver]] = {}
                 for each in BACKENDS:
-                    deploying = self._deploy(each, "story", forgetful, SUCCESSPLAYS_REPLAY="1")
-                    lived[each] = stack.enter_context(deploying)
+                    lived[each] = stack.enter_context(self._deploy(each, "story", forgetful, SUCCESSPLAYS_REPLAY="1"))
                     _live_through_kills(lived[each][0], random.Random(f"kills on {each}"))
                 for each, (deployment, receiver) in lived.items():
                     deployment.stored.wait_until_done(EVENTS, within=100)
@@ -49,17 +51,26 @@ class Lives:
 
 def _live_through_kills(deployment: Deployment, dice: random.Random) -> None:
     requests = as_sent(story(), AT_ONCE_WHEN_KILLED)
-    names = [name if name in deployment.services else "up" for name in SERVICES] * (KILLS // len(SERVICES))
-    dice.shuffle(names)
-    points = dict(zip(sorted(dice.sample(range(1, len(requests)), KILLS)), names, strict=True))
+    points = sorted(dice.sample(range(1, len(requests)), KILLS))
+    names = dict(zip(points, _in_random_order(dice), strict=True))
     killers = {name: _Killer(deployment, name) for name in deployment.services}
     for place, request in enumerate(requests):
-        if place in points:
-            killers[points[place]].kill_after(dice.uniform(0, LATEST))
+        if place in names:
+            killers[names[place] if names[place] in killers else "up"].kill_after(dice.uniform(0, LATEST))
         deployment.send(request)
     for killer in killers.values():
         killer.wait_until_at_work()
     assert sum(killer.kills for killer in killers.values()) == KILLS
+
+
+def _in_random_order(dice: random.Random) -> list[str]:
+    """Each service as often as any other; `actions` in the first half, so that its leases run out while others are killed."""
+    times = KILLS // len(SERVICES)
+    others = [name for name in SERVICES if name != "actions"] * times
+    dice.shuffle(others)
+    first = others[:times] + ["actions"] * times
+    dice.shuffle(first)
+    return first + others[times:]
 
 
 class _Killer:

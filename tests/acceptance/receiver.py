@@ -63,7 +63,12 @@ class Receiver:
 def receiving(manners: Manners = polite) -> Iterator[Receiver]:
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Who sent it was killed in the middle of it.
+                self.close_connection = True
+                return
             manner = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
             if manner == HANG_UP:
                 self.close_connection = True

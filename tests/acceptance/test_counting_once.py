@@ -135,9 +135,14 @@ def test_a_track_right_after_a_group_finds_the_account(deployment: Deployment) -
         answer = deployment.post(message, f"/v1/{call}", headers=BASIC)
         assert (answer.status_code, answer.json()["success"]) == (200, True)
 
-    for user_id in users:
-        segment("group", userId=user_id, groupId=f"group-{user_id}", messageId=f"g-{user_id}")
-        segment("track", userId=user_id, event="Invite Sent", messageId=f"t-{user_id}")
+    for number, user_id in enumerate(users):
+        group = {"type": "group", "userId": user_id, "groupId": f"group-{user_id}", "messageId": f"g-{user_id}"}
+        track = {"type": "track", "userId": user_id, "event": "Invite Sent", "messageId": f"t-{user_id}"}
+        if number % 5:
+            segment("group", **group)
+            segment("track", **track)
+        else:
+            segment("batch", batch=[group, track])
     eventually(lambda: len(deployment.runs(play="invited")) >= len(users), "every invitation is a run")
     found = {(run["account_id"], run["user_id"]) for run in deployment.runs(play="invited")}
     assert found == {(f"group-{user_id}", user_id) for user_id in users}
