@@ -131,3 +131,14 @@ def test_since_a_date_is_unknown_before_it_and_where_nobody_listened():
     none = count(since="account.contract_start", at_most=0)
     assert fired_on(none, traits(0, contract_start="2026-01-04"), until=9) == [3]
     assert fired_on(none, traits(0, contract_start="2025-12-01"), until=9) == []
+
+
+def test_since_a_date_what_was_reached_is_reached_wherever_nobody_listened():
+    since = count(since="account.contract_start", at_least=2)
+    start = event("account.updated", 1, traits={"contract_start": "2025-12-01"})
+    assert fired_on(since, start, ticket(2), ticket(3), until=9) == [3]
+
+
+def test_what_occurs_at_a_boundary_leaves_with_the_bucket_that_begins_there():
+    hourly = count(measure="users", over="1h", at_least=1)
+    assert lived(hourly, ticket(1 / 48, user="ana"), ticket(1 / 24, user="ana"), until=1) == [(1 / 48, 2 / 24, "cleared")]

@@ -167,7 +167,8 @@ class BucketCount(_Counted):
             return wait
         memory, bucket = metrics.get(self.bucket_key), open_bucket(self.calendar, now)
         verdict = self._verdict_in(memory, bucket, bound)
-        for later in range(bucket + 1, bucket + self.buckets + 1):
+        # At a boundary itself the next bucket has events already.
+        for later in range(bucket + 1, bucket + self.buckets + 2):
             if self._verdict_in(memory, later, bound) is not verdict:
                 return self.calendar.start(later)
         return None
@@ -229,9 +230,11 @@ class SinceCount(_Counted):
         return sum(1 for at, _ in memory if at >= date)
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
-        """Unknown without the date, before it, and where it lies before we listened."""
+        """Unknown without the date; `at_most` also before it, and where it lies before we listened."""
         date, bound = self._date.read(view.context), self.form.bound_in(view.context)
-        if date is None or bound is None or now < date or view.heard_since(self.filter) > date:
+        if date is None or bound is None:
+            return None
+        if self.form.at_most is not None and (now < date or view.heard_since(self.filter) > date):
             return None
         return self._against(self._number(metrics, date), bound)
 
