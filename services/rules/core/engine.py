@@ -170,18 +170,31 @@ class Engine:
         if document.last is not None:
             document.last = now
         hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
-        metrics = document.metrics
+        if event.occurred_at is not None and event.occurred_at < now:
+            self._decide_before(account, key, document, route, now)
+        metrics, first = document.metrics, False
         for observer in route.observers:
             if hits[observer.where]:
-                metrics[observer.key] = observer.observe(metrics.get(observer.key), event)
+                before = metrics.get(observer.key)
+                first = first or before is None
+                metrics[observer.key] = observer.observe(before, event)
         if event.imported:
             self._recall(account, key, document, route, now, effects)
             return
-        judged = self._judge_interested(account, key, document, route, event, now, hits, effects)
+        judged = self._judge_interested(account, key, document, route, event, now, hits, first, effects)
         for play in traits_of:
             if play not in judged and not document.plays[play.name].waits_for_start(now):
                 self._judge(play, account, key, document, now, now, event, (), effects)
                 document.settle()
+
+    def _decide_before(self, account: Account, key: SubjectKey, document: Document, route: Route, now: Instant) -> None:
+        """What was decided at the last boundary stands without an event that comes late."""
+        for interest in route.interests:
+            state = document.plays[interest.name]
+            if interest.boundary_leaves and state.own:
+                view = View(account, key, document.start, self._listening, None, ())
+                for place, leaf in interest.boundary_leaves:
+                    state.own[place] = leaf.decided(document.metrics, state.own[place], view, now)
 
     def _judge_interested(
         self,
@@ -192,15 +205,19 @@ class Engine:
         event: Event,
         now: Instant,
         hits: Sequence[bool],
+        first: bool,
         effects: Effects,
     ) -> list[CompiledPlay]:
-        """Judge the plays to which the event matters; they are returned. For the others see to it that time will tell."""
+        """Judge the plays to which the event matters; they are returned. For the others see to it that time will tell.
+
+        `first`: one of its metrics had heard nothing before; then even what only clears may come true, from unknown.
+        """
         judged: list[CompiledPlay] = []
         for interest in route.interests:
             state = document.plays[interest.name]
             if state.first_at is None and interest.at_boundaries:
                 interest.wake(document, state, now)
-            elif state.first_at is None and interest.only_clears and not state.known and state.deadline is not None:
+            elif state.first_at is None and interest.only_clears and not (first or state.known or state.deadline is None):
                 continue
             elif interest.matters(state, hits, now):
                 judged.append(interest.play)

@@ -53,6 +53,13 @@ def test_a_late_event_counts_at_the_next_boundary():
     assert fired_on(DROP, *exports(0, 35), *late, until=41) == []
 
 
+def test_what_was_decided_at_a_boundary_stands_until_the_next():
+    at_a_visit = {"when": {"all": [{"event": "user.login"}, DROP["when"]]}}
+    late = [event("report.exported", 40.5 + n / 100, heard=41.2) for n in range(5)]
+    visits = [event("user.login", 41.3), event("user.login", 42.3)]
+    assert fired_on(at_a_visit, *exports(0, 35), *late, *visits, until=50) == [41.3]
+
+
 def test_shows_its_numbers():
     (run,) = runs(DROP, *exports(0, 35), until=60)
     assert run.evidence == {"drop": 0.428571, "current": 4, "baseline": 7.0}

@@ -42,6 +42,14 @@ def test_never_is_unknown_unless_it_counts_from_the_start():
     assert fired_on(SINCE_START, other, until=40) == [16]
 
 
+def test_a_first_event_that_comes_late_may_end_what_is_unknown():
+    start = event("account.updated", 20, traits={"renewal_date": "2026-02-10"})
+    assert fired_on(SINCE_START, start, login(5, heard=21), until=30) == [21]
+    renewing = {"when": {"all": [{"date": {"of": "account.renewal_date", "before": "60d"}}, SILENCE_14D["when"]]}}
+    assert fired_on(renewing, start, login(5, heard=21), until=30) == [21]
+    assert fired_on(renewing, start, login(21), until=38) == [35]
+
+
 def test_counts_from_when_the_name_is_listened_to():
     other = event("ticket.created", 2)
     later = {"user.login": other.received_at + 3 * 86_400_000_000}
