@@ -13,7 +13,7 @@ KILLS = 20
 AT_ONCE = 250
 AT_ONCE_WHEN_KILLED = 50
 # A kill comes at a random time after its point in the story, seconds at most.
-LATEST = 0.4
+LATEST = 0.2
 # Without kills: runs do not depend on how the log is cut into partitions.
 PARTITIONS = {"embedded": "1", "kafka": "3"}
 TOPICS = {"rules": ("events",), "actions": ("runs",), "up": ("events", "runs")}
