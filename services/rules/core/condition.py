@@ -119,6 +119,10 @@ class Leaf:
         """For a leaf that decides at boundaries: the first of them at which an event heard now may count."""
         raise NotImplementedError
 
+    def last_boundary(self, now: Instant) -> Instant:
+        """For a leaf that decides at boundaries: the newest one before `now`."""
+        raise NotImplementedError
+
     def may_differ(self, metrics: Metrics, own: Any) -> bool:
         """For a leaf that decides at boundaries: False where its verdict cannot change there, whatever boundary it is."""
         return True

@@ -77,12 +77,12 @@ class Engine:
         route, document = routes[0], account.subjects.get(account.key)
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if document is None or route.interests:
-            self._hear(account, account.key, document, route, event, now, (), effects)
+            self._hear(account, account.key, document, route, event, now, effects)
         for route in routes[1:]:
             value = value_of(route.kind, event)
             if value is not None:
                 key = SubjectKey(route.kind, value)
-                self._hear(account, key, account.subjects.get(key), route, event, now, (), effects)
+                self._hear(account, key, account.subjects.get(key), route, event, now, effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -157,10 +157,12 @@ class Engine:
         route: Route,
         event: Event,
         now: Instant,
-        traits_of: Sequence[CompiledPlay],
         effects: Effects,
-    ) -> None:
-        """One subject hears an event: its metrics, then the plays that are interested, and those whose traits it changed."""
+    ) -> list[CompiledPlay]:
+        """One subject hears an event: its metrics, then the plays to which it matters; these are returned.
+
+        For the others see to it that time will tell. The hot path: one function, because a call costs more than what it does.
+        """
         if document is not None and document.next_deadline is not None and document.next_deadline < now:
             self._pass(account, key, document, now, effects)
             document = account.subjects.get(key)
@@ -170,8 +172,9 @@ class Engine:
         if document.last is not None:
             document.last = now
         hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
-        if event.occurred_at is not None and event.occurred_at < now:
-            self._decide_before(account, key, document, route, now)
+        if route.bucketed:
+            self._decide_before(account, key, document, route, event, now)
+        judged: list[CompiledPlay] = []
         metrics, first = document.metrics, False
         for observer in route.observers:
             if hits[observer.where]:
@@ -180,43 +183,12 @@ class Engine:
                 metrics[observer.key] = observer.observe(before, event)
         if event.imported:
             self._recall(account, key, document, route, now, effects)
-            return
-        judged = self._judge_interested(account, key, document, route, event, now, hits, first, effects)
-        for play in traits_of:
-            if play not in judged and not document.plays[play.name].waits_for_start(now):
-                self._judge(play, account, key, document, now, now, event, (), effects)
-                document.settle()
-
-    def _decide_before(self, account: Account, key: SubjectKey, document: Document, route: Route, now: Instant) -> None:
-        """What was decided at the last boundary stands without an event that comes late."""
-        for interest in route.interests:
-            state = document.plays[interest.name]
-            if interest.boundary_leaves and state.own:
-                view = View(account, key, document.start, self._listening, None, ())
-                for place, leaf in interest.boundary_leaves:
-                    state.own[place] = leaf.decided(document.metrics, state.own[place], view, now)
-
-    def _judge_interested(
-        self,
-        account: Account,
-        key: SubjectKey,
-        document: Document,
-        route: Route,
-        event: Event,
-        now: Instant,
-        hits: Sequence[bool],
-        first: bool,
-        effects: Effects,
-    ) -> list[CompiledPlay]:
-        """Judge the plays to which the event matters; they are returned. For the others see to it that time will tell.
-
-        `first`: one of its metrics had heard nothing before; then even what only clears may come true, from unknown.
-        """
-        judged: list[CompiledPlay] = []
+            return judged
         for interest in route.interests:
             state = document.plays[interest.name]
             if state.first_at is None and interest.at_boundaries:
                 interest.wake(document, state, now)
+            # What was never heard of before may end an unknown; after that an event of such a name only clears.
             elif state.first_at is None and interest.only_clears and not (first or state.known or state.deadline is None):
                 continue
             elif interest.matters(state, hits, now):
@@ -225,6 +197,18 @@ class Engine:
                 self._judge(interest.play, account, key, document, now, now, event, matched, effects)
                 document.settle()
         return judged
+
+    def _decide_before(
+        self, account: Account, key: SubjectKey, document: Document, route: Route, event: Event, now: Instant
+    ) -> None:
+        """What was to be decided at the last boundary is decided without an event that belongs before it but comes late."""
+        occurred_at = event.occurred_at or now
+        for name, place, leaf in route.bucketed:
+            if occurred_at < leaf.last_boundary(now):
+                own = document.plays[name].own
+                if own:
+                    view = View(account, key, document.start, self._listening, None, ())
+                    own[place] = leaf.decided(document.metrics, own[place], view, now)
 
     def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
         """Which of the route's filters the event passes. An unknown `where` does not match."""
@@ -264,14 +248,15 @@ class Engine:
             if key.kind == "user" and key.value == event.user_id:
                 concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]
             if key in own:
-                self._hear(account, key, account.subjects.get(key), routes[key.kind], event, now, concerned, effects)
-            elif concerned and not event.imported:
+                judged = self._hear(account, key, account.subjects.get(key), routes[key.kind], event, now, effects)
+                concerned = [play for play in concerned if play not in judged]
+            if concerned and not event.imported:
                 self._reconsider(account, key, concerned, event, now, effects)
 
     def _reconsider(
         self, account: Account, key: SubjectKey, plays: Sequence[CompiledPlay], event: Event, now: Instant, effects: Effects
     ) -> None:
-        """Judge a subject that the event is not about, whose account's traits it changed."""
+        """Judge the plays that read what changed."""
         document = account.subjects[key]
         account.changed.add(key)
         for play in plays:

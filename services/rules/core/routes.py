@@ -64,7 +64,7 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("hits", "interests", "kind", "observers", "roots", "wheres")
+    __slots__ = ("bucketed", "hits", "interests", "kind", "observers", "roots", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
@@ -96,6 +96,8 @@ class Route:
                     self.observers.append(Observer(metric, where))
             if leaves:
                 self.interests.append(Interest(play, leaves, heard, impulses))
+        # The leaves that decide at boundaries, with their play's name and their place.
+        self.bucketed = [(one.name, place, leaf) for one in self.interests for place, leaf in one.boundary_leaves]
         # Where no filter has a `where`, what passes is known beforehand.
         self.hits: list[bool] | None = None if any(self.wheres) else [True] * len(self.wheres)
 

@@ -106,6 +106,10 @@ class ShiftLeaf(Leaf):
             return max(boundary, self.calendar.start(own[NOT_BEFORE]))
         return boundary
 
+    def last_boundary(self, now: Instant) -> Instant:
+        """The beginning of the open bucket."""
+        return self.calendar.last_boundary(now)
+
     def may_differ(self, metrics: Metrics, own: Any) -> bool:
         """What is false stays so where too little was heard."""
         return own is None or own[VERDICT] is not False or self.could_hold(metrics.get(self.key))
