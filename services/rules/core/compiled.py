@@ -37,6 +37,10 @@ class CompiledPlay:
         self.remembering = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.remembers]
         # Most plays have one condition: it is judged without a loop.
         self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
+        # Without `not`, what makes a leaf false can never make the whole true.
+        self.monotone = self.resolve is None and not _negates(applied.document["when"])
+        # The plainest: one level that remembers nothing, for everybody. See `judge.stays_false`.
+        self.plain_leaf = self.only_leaf if self.monotone and not (self.audience or self.impulse or self.remembering) else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
         self.needs_time = (
@@ -45,8 +49,6 @@ class CompiledPlay:
             or bool(self.remembering)
             or any(leaf.beside_events for leaf in self.leaves)
         )
-        # Without `not`, what makes a leaf false can never make the whole true.
-        self.monotone = self.resolve is None and not _negates(applied.document["when"])
 
     def filters(self) -> list[tuple[int, Metric | None, EventFilter]]:
         """Every filter of the play with its leaf's place: of an impulse, and of each metric."""

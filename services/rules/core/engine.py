@@ -19,7 +19,7 @@ from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
-from services.rules.core.judge import Judgement
+from services.rules.core.judge import Judgement, stays_false
 from services.rules.core.routes import Route, value_of
 from services.rules.core.state import Account, Document, PlayState, SubjectKey
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
@@ -353,6 +353,9 @@ class Engine:
         barred: str | None = None,
     ) -> None:
         view = View(account, key, document.start, self._listening, event, matched)
+        state = document.plays[play.name]
+        if stays_false(play, state, document.metrics, view, now):
+            return
         if play.name in self.paused:
             barred = "paused"
-        Judgement(play, document.plays[play.name], document.metrics, view, now, at, barred, effects).judge()
+        Judgement(play, state, document.metrics, view, now, at, barred, effects).judge()

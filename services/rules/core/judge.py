@@ -13,6 +13,15 @@ from shared.instants import Instant, show_instant
 from shared.records import Event, JsonObject, RunOpened, RunResolved
 
 
+def stays_false(play: CompiledPlay, state: PlayState, metrics: Metrics, view: View, now: Instant) -> bool:
+    """The short way for what happens most: a level that was false and still is. Its deadline is set, and nothing else follows."""
+    leaf = play.plain_leaf
+    if leaf is None or state.known or state.first_at is not None or leaf.verdict(metrics, None, view, now) is not False:
+        return False
+    state.deadline = leaf.next_change(metrics, None, view, now)
+    return True
+
+
 class Judgement:
     """The evaluation of a play for a subject at `now`; `at` is what is recorded. Made for one call of `judge`.
 
