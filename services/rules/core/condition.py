@@ -107,6 +107,10 @@ class Leaf:
         """Its own memory, brought to `now`: asked for before the verdict, and only of leaves that remember."""
         return own
 
+    def restarted(self, own: Any, view: View) -> Any:
+        """Its own memory once the subject has another start; asked for only of leaves that decide at boundaries."""
+        return own
+
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """True, false, or None for unknown."""
         raise NotImplementedError

@@ -244,7 +244,9 @@ class Engine:
             plays = self._of_kind.get(key.kind, [])
             # An impulse of events does not come true by a trait.
             plays = [play for play in plays if play.needs_time]
-            concerned = [play for play in plays if play.account_traits & changed]
+            # A new start is a new `heard since`, of which any condition may make something.
+            restarted = key.kind == ACCOUNT and "started_at" in changed
+            concerned = [play for play in plays if restarted or play.account_traits & changed]
             if key.kind == "user" and key.value == event.user_id:
                 concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]
             if key in own:
@@ -294,7 +296,8 @@ class Engine:
         started = self._started(account)
         document = account.subjects.get(account.key)
         if document is not None:
-            document.start = started if started is not None else account.first_seen_at
+            before, document.start = document.start, account.first_seen_at if started is None else started
+            self._decide_again(account, document, before, now)
         for key, one in account.subjects.items():
             for state in one.plays.values():
                 if state.first_at is not None:
@@ -302,6 +305,17 @@ class Engine:
                     state.deadline = None if state.deadline is None else state.first_at
             one.settle()
             account.changed.add(key)
+
+    def _decide_again(self, account: Account, document: Document, before: Instant, now: Instant) -> None:
+        """What was decided with the start of before stands until the next boundary."""
+        then = View(account, account.key, before, self._listening, None, ())
+        view = View(account, account.key, document.start, self._listening, None, ())
+        for play in self._of_kind[ACCOUNT]:
+            own = document.plays[play.name].own
+            if own:
+                for place, leaf in play.remembering:
+                    if leaf.at_boundaries:
+                        own[place] = leaf.restarted(leaf.decided(document.metrics, own[place], then, now), view)
 
     def _listening(self, filter: EventFilter) -> Instant:
         """Since when the names are listened to: the catalogue's word, else the log's first record; of several the latest."""

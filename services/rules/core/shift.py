@@ -82,6 +82,12 @@ class ShiftLeaf(Leaf):
         bucket = open_bucket(self.calendar, now)
         return own if own is not None and own[BUCKET] == bucket else self._decide(metrics.get(self.key), own, view, bucket)
 
+    def restarted(self, own: Any, view: View) -> Any:
+        """What was decided stands until the next boundary; which of them is the first to be known may be another."""
+        if own is not None and own[NOT_BEFORE]:
+            own[NOT_BEFORE] = self._first_known(view, own[BUCKET])
+        return own
+
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """As decided."""
         verdict: Verdict = own[VERDICT]

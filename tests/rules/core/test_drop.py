@@ -60,6 +60,12 @@ def test_what_was_decided_at_a_boundary_stands_until_the_next():
     assert fired_on(at_a_visit, *exports(0, 35), *late, *visits, until=50) == [41.3]
 
 
+def test_a_start_that_is_told_later_counts_at_the_next_boundary():
+    told = event("account.updated", 50.5, traits={"started_at": "2026-01-01"})
+    assert fired_on(DROP, *exports(20, 42), until=60) == [56]
+    assert fired_on(DROP, *exports(20, 42), told, until=60) == [51]
+
+
 def test_shows_its_numbers():
     (run,) = runs(DROP, *exports(0, 35), until=60)
     assert run.evidence == {"drop": 0.428571, "current": 4, "baseline": 7.0}

@@ -59,3 +59,10 @@ def test_counts_from_when_the_name_is_listened_to():
 def test_says_how_long():
     (run,) = runs(SILENCE_14D, login(0), until=20)
     assert run.evidence == {"last_seen": "2026-01-01T00:00:00Z", "silent_days": 14.0}
+
+
+def test_a_start_that_is_told_later_counts_from_then_on():
+    told = event("account.updated", 25, traits={"started_at": "2026-01-01"})
+    assert fired_on(SINCE_START, event("ticket.created", 20), told, until=40) == [25]
+    told_of_later = event("account.updated", 25, traits={"started_at": "2026-01-19"})
+    assert fired_on(SINCE_START, event("ticket.created", 20), told_of_later, until=40) == [32]
