@@ -31,14 +31,6 @@ class Fixed:
         """The first instant of the bucket."""
         return number * self.length
 
-    def next_boundary(self, now: Instant) -> Instant:
-        """The end of the bucket that is open at `now`; a boundary is its own."""
-        return -(-now // self.length) * self.length
-
-    def last_boundary(self, now: Instant) -> Instant:
-        """The beginning of the bucket that is open at `now`."""
-        return (now - 1) // self.length * self.length
-
 
 class LocalDays:
     """Days of one time zone, numbered from 1970-01-01."""
@@ -66,14 +58,6 @@ class LocalDays:
         if found is None:
             found = self._starts[number] = first_instant(date.fromordinal(number + _EPOCH_DAY), self.zone)
         return found
-
-    def next_boundary(self, now: Instant) -> Instant:
-        """The end of the day that is open at `now`; a boundary is its own."""
-        return self.start(self.number(now - 1) + 1)
-
-    def last_boundary(self, now: Instant) -> Instant:
-        """The beginning of the day that is open at `now`."""
-        return self.start(self.number(now - 1))
 
 
 Calendar = Fixed | LocalDays

@@ -74,6 +74,11 @@ class View:
         return self._context
 
     @property
+    def subject(self) -> str:
+        """The subject as people know it: the account's id, the user's, or the value."""
+        return self.account.account_id if self.key.kind == "account" else self.key.value
+
+    @property
     def user_id(self) -> str | None:
         """The subject, where it is a user; else the event's user."""
         if self.key.kind == "user":
@@ -98,6 +103,9 @@ class Leaf:
     at_boundaries = False
     # An event can make the verdict false, never true.
     events_only_clear = False
+    # Of such a leaf: the boundaries of the bucket asked for last (`turn`). Most events are of the same bucket as the one before.
+    opened: Instant = 0
+    closes: Instant = 0
     filter: EventFilter | None = None
     metrics: tuple[Metric, ...] = ()
     # The traits it reads: `account.plan`, `user.role`.
@@ -119,12 +127,12 @@ class Leaf:
         """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
         return None
 
-    def wake(self, own: Any, now: Instant) -> Instant:
-        """For a leaf that decides at boundaries: the first of them at which an event heard now may count."""
+    def turn(self, now: Instant) -> None:
+        """For a leaf that decides at boundaries: set `opened` and `closes` to those of the bucket that is open at `now`."""
         raise NotImplementedError
 
-    def last_boundary(self, now: Instant) -> Instant:
-        """For a leaf that decides at boundaries: the newest one before `now`."""
+    def wake(self, own: Any) -> Instant:
+        """For a leaf that decides at boundaries: the first of them at which an event of the open bucket may count."""
         raise NotImplementedError
 
     def may_differ(self, metrics: Metrics, own: Any) -> bool:

@@ -21,7 +21,7 @@ from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement, stays_false
 from services.rules.core.routes import Route, value_of
-from services.rules.core.state import Account, Document, PlayState, SubjectKey
+from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
 from shared.instants import Instant
 from shared.matchers import moment_of
@@ -74,10 +74,10 @@ class Engine:
             self._take_traits(account, event, now, effects)
             return
         routes = self._routes.get(event.name) or self._routes_of(event.name)
-        route, document = routes[0], account.subjects.get(account.key)
+        route, document = routes[0], account.subjects.get(ITSELF)
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if document is None or route.interests:
-            self._hear(account, account.key, document, route, event, now, effects)
+            self._hear(account, ITSELF, document, route, event, now, effects)
         for route in routes[1:]:
             value = value_of(route.kind, event)
             if value is not None:
@@ -187,7 +187,7 @@ class Engine:
         for interest in route.interests:
             state = document.plays[interest.name]
             if state.first_at is None and interest.at_boundaries:
-                interest.wake(document, state, now)
+                interest.wake(document, state)
             # What was never heard of before may end an unknown; after that an event of such a name only clears.
             elif state.first_at is None and interest.only_clears and not (first or state.known or state.deadline is None):
                 continue
@@ -204,9 +204,11 @@ class Engine:
         """What was to be decided at the last boundary is decided without an event that belongs before it but comes late."""
         occurred_at = event.occurred_at or now
         for name, place, leaf in route.bucketed:
-            if occurred_at < leaf.last_boundary(now):
+            if not leaf.opened < now <= leaf.closes:
+                leaf.turn(now)
+            if occurred_at < leaf.opened:
                 own = document.plays[name].own
-                if own:
+                if own is not None:
                     view = View(account, key, document.start, self._listening, None, ())
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
 
@@ -285,8 +287,8 @@ class Engine:
 
     def begin(self, account: Account, at: Instant) -> None:
         """Make the account's own subject at `at`, without an event: a backtest knows accounts by their `started_at`."""
-        if account.key not in account.subjects:
-            self._born(account, account.key, Event(id="", name="", source="", account_id=account.account_id), at)
+        if ITSELF not in account.subjects:
+            self._born(account, ITSELF, Event(id="", name="", source="", account_id=account.account_id), at)
 
     def _started(self, account: Account) -> Instant | None:
         return moment_of(account.traits.get("started_at"), _UTC)
@@ -294,7 +296,7 @@ class Engine:
     def _restart(self, account: Account, now: Instant) -> None:
         """`started_at` became known or changed: first verdicts that are still to come move with it."""
         started = self._started(account)
-        document = account.subjects.get(account.key)
+        document = account.subjects.get(ITSELF)
         if document is not None:
             before, document.start = document.start, account.first_seen_at if started is None else started
             self._decide_again(account, document, before, now)
@@ -308,8 +310,8 @@ class Engine:
 
     def _decide_again(self, account: Account, document: Document, before: Instant, now: Instant) -> None:
         """What was decided with the start of before stands until the next boundary."""
-        then = View(account, account.key, before, self._listening, None, ())
-        view = View(account, account.key, document.start, self._listening, None, ())
+        then = View(account, ITSELF, before, self._listening, None, ())
+        view = View(account, ITSELF, document.start, self._listening, None, ())
         for play in self._of_kind[ACCOUNT]:
             own = document.plays[play.name].own
             if own:

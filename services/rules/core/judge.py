@@ -150,7 +150,7 @@ class Judgement:
             self._note(outcome.reason)
 
     def _open(self) -> None:
-        play, state, account_id, subject = self.play, self.state, self.view.account.account_id, self.view.key.value
+        play, state, account_id, subject = self.play, self.state, self.view.account.account_id, self.view.subject
         if self.barred is not None:
             self._note(self.barred)
             return
@@ -165,20 +165,20 @@ class Judgement:
         state.last_opened = self.at
         opened = self._run(arm)
         if not play.impulse or play.resolve is not None:
-            state.open_runs = [*state.open_runs, opened.run_id]
+            state.open_runs = (*state.open_runs, opened.run_id)
         self.effects.opened.append(opened)
         if arm != "run":
             self._note(arm)
 
     def _run(self, arm: str) -> RunOpened:
         play, view, key = self.play, self.view, self.view.key
-        user = view.context.get("user")
+        user = view.context["user"] if view.user_id is not None else None
         return RunOpened(
-            run_id=run_id(play.name, self.view.account.account_id, key.kind, key.value, cause_of(self.view.event, self.at)),
+            run_id=run_id(play.name, self.view.account.account_id, key.kind, view.subject, cause_of(self.view.event, self.at)),
             play=play.name,
             version=play.version,
             account_id=self.view.account.account_id,
-            subject=key.value,
+            subject=view.subject,
             user_id=view.user_id,
             opened_at=self.at,
             arm=arm,
@@ -189,7 +189,7 @@ class Judgement:
             account=dict(view.account.traits),
             user=user,
             event=None if view.event is None else shown(view.event),
-            per=key.kind.partition(":")[0].replace("by", "value"),
+            per="value" if key.kind.startswith("by:") else key.kind,
         )
 
     def _resolve(self, reason: str) -> None:
@@ -203,18 +203,18 @@ class Judgement:
                     reason=reason,
                 )
             )
-        self.state.open_runs = []
+        self.state.open_runs = ()
 
     def _note(self, reason: str) -> None:
-        play, key = self.play, self.view.key
+        play, key, subject = self.play, self.view.key, self.view.subject
         cause = cause_of(self.view.event, self.at)
         self.effects.decisions.append(
             Decision(
-                decision_id=decision_id(play.name, self.view.account.account_id, key.kind, key.value, cause, reason),
+                decision_id=decision_id(play.name, self.view.account.account_id, key.kind, subject, cause, reason),
                 play=play.name,
                 version=play.version,
                 account_id=self.view.account.account_id,
-                subject=key.value,
+                subject=subject,
                 at=self.at,
                 reason=reason,
                 detail={"evidence": self.evidence()},

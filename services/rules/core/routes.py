@@ -6,7 +6,7 @@ from typing import Any
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.fields import read_path
 from services.rules.core.metrics.contract import Metric
-from services.rules.core.state import Document, PlayState
+from services.rules.core.state import ITSELF, Document, PlayState
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
 from shared.records import Event
@@ -50,11 +50,11 @@ class Interest:
             return now >= state.first_at and (self.play.needs_time or any(hits[where] for _, where in self.impulses))
         return hits[self.heard[0]] if len(self.heard) == 1 else any(hits[where] for where in self.heard)
 
-    def wake(self, document: Document, state: PlayState, now: Instant) -> None:
+    def wake(self, document: Document, state: PlayState) -> None:
         """The event can only count at a later boundary: see to it that the play is looked at there."""
         for place, leaf in self.boundary_leaves:
             own = state.own[place] if state.own else None
-            wake = leaf.wake(own, now)
+            wake = leaf.wake(own)
             if (state.deadline is None or wake < state.deadline) and leaf.may_differ(document.metrics, own):
                 state.deadline = wake
                 if document.next_deadline is None or wake < document.next_deadline:
@@ -107,9 +107,9 @@ class Route:
 
 
 def value_of(kind: str, event: Event) -> str | None:
-    """The subject of this kind that the event is about, by its value; None where it names none."""
+    """The subject of this kind that the event is about, by its value in a `SubjectKey`; None where it names none."""
     if kind == "account":
-        return event.account_id
+        return ITSELF.value
     if kind == "user":
         return event.user_id
     found = read_path(event.properties, tuple(kind.removeprefix("by:properties.").split(".")))

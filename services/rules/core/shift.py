@@ -105,16 +105,16 @@ class ShiftLeaf(Leaf):
             return self.calendar.start(bucket + 1)
         return self._look_ahead(memory, own, view, bucket)
 
-    def wake(self, own: Any, now: Instant) -> Instant:
-        """The next boundary that can be decided."""
-        boundary = self.calendar.next_boundary(now)
-        if own is not None and own[NOT_BEFORE]:
-            return max(boundary, self.calendar.start(own[NOT_BEFORE]))
-        return boundary
+    def turn(self, now: Instant) -> None:
+        """The boundaries of the open bucket."""
+        bucket = open_bucket(self.calendar, now)
+        self.opened, self.closes = self.calendar.start(bucket), self.calendar.start(bucket + 1)
 
-    def last_boundary(self, now: Instant) -> Instant:
-        """The beginning of the open bucket."""
-        return self.calendar.last_boundary(now)
+    def wake(self, own: Any) -> Instant:
+        """The next boundary that can be decided."""
+        if own is not None and own[NOT_BEFORE]:
+            return max(self.closes, self.calendar.start(own[NOT_BEFORE]))
+        return self.closes
 
     def may_differ(self, metrics: Metrics, own: Any) -> bool:
         """What is false stays so where too little was heard."""

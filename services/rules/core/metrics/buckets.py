@@ -21,7 +21,7 @@ Number = int | float
 class Buckets:
     """The measure of the filter's events in each bucket, `keep` complete buckets back from the open one."""
 
-    __slots__ = ("_add", "_empty", "_over", "calendar", "days", "filter", "keep", "key", "measure", "path")
+    __slots__ = ("_add", "_counts", "_empty", "_over", "calendar", "days", "filter", "keep", "key", "measure", "path")
 
     def __init__(self, filter: EventFilter, measure: Measure, calendar: Calendar, days: Calendar, keep: int) -> None:
         self.filter = filter
@@ -31,6 +31,7 @@ class Buckets:
         self.keep = keep
         self.path = tuple((measure.path or "").split("."))[1:]
         self.key = key_of("buckets", keep, calendar.name, measure.signature, filter.signature)
+        self._counts = measure.kind == "count"
         self._add = _ADD[measure.kind]
         self._over = _OVER[measure.kind]
         self._empty = 0 if measure.kind in ("count", "days", "sum") else None
@@ -43,7 +44,7 @@ class Buckets:
             memory = [number, self._empty]
         place = number - memory[0] + 1
         if 0 < place < len(memory):
-            memory[place] = self._add(memory[place], event, self.path)
+            memory[place] = memory[place] + 1 if self._counts else self._add(memory[place], event, self.path)
             return memory
         oldest = open_bucket(self.calendar, event.received_at) - self.keep
         if number < oldest:
