@@ -74,11 +74,12 @@ class Engine:
             self._take_traits(account, event, now, effects)
             return
         routes = self._routes.get(event.name) or self._routes_of(event.name)
-        route, document = routes[0], account.subjects.get(ITSELF)
+        route = routes[0]
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
-        if document is None or route.interests:
-            self._hear(account, ITSELF, document, route, event, now, effects)
-        for route in routes[1:]:
+        if route.interests or not account.begun:
+            self._hear(account, ITSELF, account.subjects.get(ITSELF), route, event, now, effects)
+            account.begun = True
+        for route in routes[1:] if len(routes) > 1 else ():
             value = value_of(route.kind, event)
             if value is not None:
                 key = SubjectKey(route.kind, value)

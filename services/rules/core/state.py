@@ -111,6 +111,7 @@ class Account:
 
     __slots__ = (
         "account_id",
+        "begun",
         "changed",
         "first_seen_at",
         "subjects",
@@ -125,6 +126,8 @@ class Account:
         self.first_seen_at = first_seen_at
         # `account.id` is always there beside the traits.
         self.traits: JsonObject = {**traits, "id": account_id}
+        # Whether its own subject is known to be there; once it is, it stays.
+        self.begun = False
         self.users: dict[str, JsonObject] = {}
         self.subjects: dict[SubjectKey, Document] = {}
         self.changed: set[SubjectKey] = set()
