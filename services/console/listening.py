@@ -10,13 +10,15 @@ POLL_SECONDS = 0.1
 
 
 async def listening_began(log: Log, clock: Clock, at: Instant | None) -> Instant:
-    """The time of the log's first record; of an empty log `at`, the time of the record about to be its first, else now.
+    """The time of the log's first record; of an empty log `at`, the time of the record about to be its first.
+
+    Without `at` that record gets the clock's time, or in a log opened for replay time zero.
 
     Raises LogUnavailable.
     """
     first = await _first_record_at(log)
     if first is None:
-        return clock() if at is None else at
+        return at if at is not None else 0 if log.replay else clock()
     return first if at is None else min(first, at)
 
 

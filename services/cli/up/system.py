@@ -63,25 +63,33 @@ async def run_system(settings: Settings, workspace: Path, *, sample: bool) -> No
 async def _run(
     settings: Settings, parts: Parts, folder: Folder, past: Sample, listening: socket.socket, stop: asyncio.Event
 ) -> None:
-    metrics = RulesMetrics()
+    metrics, begun = RulesMetrics(), asyncio.Event()
+
+    async def all_ready() -> dict[str, bool]:
+        # An event that comes before the first plays would be history to them.
+        return {**await ready(parts.database, parts.log), "workspace": begun.is_set()}
+
     app = one_port(
         create_console(parts),
         create_ingest(parts.log, parts.keys, wall_clock, metrics.registry),
-        health_app(lambda: ready(parts.database, parts.log), metrics.registry),
+        health_app(all_ready, metrics.registry),
     )
     server = http_server(app, settings.host, settings.port)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve([listening]))
         group.create_task(run_worker(parts.database, parts.log, wall_clock, stop, metrics))
-        group.create_task(run_actions(parts.database, parts.log, wall_clock, stop))
+        group.create_task(run_actions(parts.database, parts.log, wall_clock, stop, registry=metrics.registry))
         group.create_task(parts.publisher.run(stop))
-        group.create_task(_begin(settings, parts, folder, past, stop))
+        group.create_task(_begin(settings, parts, folder, past, begun, stop))
         await stop.wait()
         server.end()
 
 
-async def _begin(settings: Settings, parts: Parts, folder: Folder, past: Sample, stop: asyncio.Event) -> None:
+async def _begin(
+    settings: Settings, parts: Parts, folder: Folder, past: Sample, begun: asyncio.Event, stop: asyncio.Event
+) -> None:
     await folder.apply(at=past.begins_at)
+    begun.set()
     await past.live_through(parts, stop)
     if not stop.is_set():
         await greet(settings, past)
