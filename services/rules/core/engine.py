@@ -247,9 +247,11 @@ class Engine:
             plays = self._of_kind.get(key.kind, [])
             # An impulse of events does not come true by a trait.
             plays = [play for play in plays if play.needs_time]
-            # A new start is a new `heard since`, of which any condition may make something.
-            restarted = key.kind == ACCOUNT and "started_at" in changed
-            concerned = [play for play in plays if restarted or play.account_traits & changed]
+            concerned = [play for play in plays if play.account_traits & changed]
+            if key == ITSELF and "started_at" in changed and key in account.subjects:
+                # A new start is a new `heard since`, of which any condition may make something.
+                states = account.subjects[key].plays
+                concerned += [play for play in plays if play not in concerned and states[play.name].first_at is None]
             if key.kind == "user" and key.value == event.user_id:
                 concerned += [play for play in plays if play not in concerned and play.user_traits & users_changed]
             if key in own:

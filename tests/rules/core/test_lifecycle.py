@@ -1,6 +1,6 @@
 """From an edge to a run: hold, again, first sight, unknown, audience, resolve."""
 
-from tests.rules.timeline import applied, decided, event, fired_on, lived, replay, runs
+from tests.rules.timeline import applied, day_of, decided, event, fired_on, lived, replay, runs
 
 DETRACTOR = {"when": {"event": {"of": "nps.answered", "where": {"properties.score": {"at_most": 6}}}}}
 PRO = {"when": {"trait": {"account.plan": "pro"}}}
@@ -232,3 +232,9 @@ def test_the_accounts_traits_count_for_all_its_users():
 def test_the_same_cause_gives_the_same_id():
     heard = [nps(1, id="n1")]
     assert runs(DETRACTOR, *heard, until=9)[0].run_id == runs(DETRACTOR, *heard, until=20)[0].run_id
+
+
+def test_an_account_that_begins_with_an_event_nobody_asked_for_has_no_cause():
+    play = {"when": {"trait": {"account.plan": {"none_of": ["free"], "missing": True}}}}
+    (run,) = runs(play, event("page.viewed", 3, traits={"started_at": "2026-01-02"}), until=4)
+    assert (day_of(run.opened_at), run.event) == (3, None)
