@@ -8,6 +8,7 @@ A new kind is one file in `conditions/`: a `Form` with `impulse` and `grow`, and
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -90,7 +91,7 @@ class View:
         return max(self.start, self._listening(filter))
 
 
-class Leaf:
+class Leaf(ABC):
     """One condition at work. Memory is passed in: `metrics` by key, and `own`, what it must remember of its own verdicts."""
 
     # True only at one event or one deadline.
@@ -99,13 +100,8 @@ class Leaf:
     beside_events = False
     # It keeps memory of its own (`decided`), beside what its metrics remember.
     remembers = False
-    # The verdict changes only at instants that `wake` names, never at an event in between. Implies `remembers`.
-    at_boundaries = False
     # An event can make the verdict false, never true.
     events_only_clear = False
-    # Of such a leaf: the boundaries of the bucket asked for last (`turn`). Most events are of the same bucket as the one before.
-    opened: Instant = 0
-    closes: Instant = 0
     filter: EventFilter | None = None
     metrics: tuple[Metric, ...] = ()
     # The traits it reads: `account.plan`, `user.role`.
@@ -115,29 +111,13 @@ class Leaf:
         """Its own memory, brought to `now`: asked for before the verdict, and only of leaves that remember."""
         return own
 
-    def restarted(self, own: Any, view: View) -> Any:
-        """Its own memory once the subject has another start; asked for only of leaves that decide at boundaries."""
-        return own
-
+    @abstractmethod
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """True, false, or None for unknown."""
-        raise NotImplementedError
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
         return None
-
-    def turn(self, now: Instant) -> None:
-        """For a leaf that decides at boundaries: set `opened` and `closes` to those of the bucket that is open at `now`."""
-        raise NotImplementedError
-
-    def wake(self, own: Any) -> Instant:
-        """For a leaf that decides at boundaries: the first of them at which an event of the open bucket may count."""
-        raise NotImplementedError
-
-    def may_differ(self, metrics: Metrics, own: Any) -> bool:
-        """For a leaf that decides at boundaries: False where its verdict cannot change there, whatever boundary it is."""
-        return True
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""
@@ -146,6 +126,31 @@ class Leaf:
     def fell_because(self, own: Any) -> str:
         """Why a verdict that fell did so: `cleared`, unless the leaf knows better."""
         return "cleared"
+
+
+class BoundaryLeaf(Leaf):
+    """A condition that decides at the boundaries of buckets, and keeps its decision until the next whatever is heard in between."""
+
+    remembers = True
+    # The boundaries of the bucket asked for last (`turn`): most events are of the same bucket as the one before.
+    opened: Instant = 0
+    closes: Instant = 0
+
+    @abstractmethod
+    def turn(self, now: Instant) -> None:
+        """Set `opened` and `closes` to those of the bucket that is open at `now`."""
+
+    @abstractmethod
+    def wake(self, own: Any) -> Instant:
+        """The first boundary at which an event of the open bucket may count."""
+
+    @abstractmethod
+    def may_differ(self, metrics: Metrics, own: Any) -> bool:
+        """False where the verdict cannot change at a boundary without another event, whatever boundary it is."""
+
+    @abstractmethod
+    def restarted(self, own: Any, view: View) -> Any:
+        """Its own memory once the subject has another start."""
 
 
 class ConditionForm(Protocol):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.rules.core.compiled import CompiledPlay
-from services.rules.core.condition import View
+from services.rules.core.condition import BoundaryLeaf, View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement, stays_false
@@ -187,7 +187,7 @@ class Engine:
             return judged
         for interest in route.interests:
             state = document.plays[interest.name]
-            if state.first_at is None and interest.at_boundaries:
+            if state.first_at is None and interest.only_boundaries:
                 interest.wake(document, state)
             # What was never heard of before may end an unknown; after that an event of such a name only clears.
             elif state.first_at is None and interest.only_clears and not (first or state.known or state.deadline is None):
@@ -319,7 +319,7 @@ class Engine:
             own = document.plays[play.name].own
             if own:
                 for place, leaf in play.remembering:
-                    if leaf.at_boundaries:
+                    if isinstance(leaf, BoundaryLeaf):
                         own[place] = leaf.restarted(leaf.decided(document.metrics, own[place], then, now), view)
 
     def _listening(self, filter: EventFilter) -> Instant:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.rules.core.compiled import CompiledPlay
+from services.rules.core.condition import BoundaryLeaf
 from services.rules.core.fields import read_path
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.state import ITSELF, Document, PlayState
@@ -29,10 +30,10 @@ class Interest:
     """One play that is interested in the name.
 
     `impulses` pairs the place of an impulse's leaf with its filter. `heard` are the filters by which the play hears anything.
-    `at_boundaries`: whatever it hears of this name counts only at a boundary. `only_clears`: an event can only make it false.
+    `only_boundaries`: whatever it hears of this name counts only at a boundary. `only_clears`: an event can only make it false.
     """
 
-    __slots__ = ("at_boundaries", "boundary_leaves", "heard", "impulses", "name", "only_clears", "play")
+    __slots__ = ("boundary_leaves", "heard", "impulses", "name", "only_boundaries", "only_clears", "play")
 
     def __init__(self, play: CompiledPlay, leaves: set[int], heard: list[int], impulses: list[tuple[int, int]]) -> None:
         self.play = play
@@ -40,8 +41,9 @@ class Interest:
         self.heard = tuple(sorted(set(heard)))
         self.impulses = impulses
         concerned = [play.leaves[place] for place in leaves]
-        self.at_boundaries = all(leaf.at_boundaries for leaf in concerned)
-        self.boundary_leaves = [(place, play.leaves[place]) for place in sorted(leaves) if play.leaves[place].at_boundaries]
+        places = [(place, play.leaves[place]) for place in sorted(leaves)]
+        self.boundary_leaves = [(place, leaf) for place, leaf in places if isinstance(leaf, BoundaryLeaf)]
+        self.only_boundaries = len(self.boundary_leaves) == len(leaves)
         self.only_clears = all(leaf.events_only_clear for leaf in concerned) and play.monotone
 
     def matters(self, state: PlayState, hits: Sequence[bool], now: Instant) -> bool:

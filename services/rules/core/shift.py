@@ -4,13 +4,14 @@ Both are decided at first sight and at each bucket boundary `b`, on complete buc
 verdict is true its baseline stays the one at which it became true, so that an account does not recover by our getting used to it.
 """
 
+from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.calendar import open_bucket
-from services.rules.core.condition import Leaf, Metrics, Setting, Verdict, View
+from services.rules.core.condition import BoundaryLeaf, Metrics, Setting, Verdict, View
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
@@ -45,11 +46,8 @@ BUCKET, VERDICT, CURRENT, BASELINE, KEPT, KEPT_SINCE, EXPIRED, NOT_BEFORE = rang
 Decided = list[Any]
 
 
-class ShiftLeaf(Leaf):
+class ShiftLeaf(BoundaryLeaf):
     """Decides at boundaries."""
-
-    at_boundaries = True
-    remembers = True
 
     def __init__(self, form: Shift, setting: Setting) -> None:
         self.filter: EventFilter = form
@@ -63,13 +61,13 @@ class ShiftLeaf(Leaf):
         self.key = self.metric.key
         self._adds_up = form.measure.kind in ("count", "sum")
 
+    @abstractmethod
     def holds(self, current: float, baseline: float) -> bool:
         """Whether current against baseline is the shift that is asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self, current: float, baseline: float) -> JsonObject:
         """The shift as evidence."""
-        raise NotImplementedError
 
     def could_hold(self, memory: list[Any] | None) -> bool:
         """False where no later boundary can be true without another event: most accounts are too small for the floor."""
