@@ -129,7 +129,7 @@ class Leaf(ABC):
 
 
 class BoundaryLeaf(Leaf):
-    """A condition that decides at the boundaries of buckets, and keeps its decision until the next whatever is heard in between."""
+    """A condition that decides at the boundaries of buckets and keeps its decision until the next, whatever is heard between."""
 
     remembers = True
     # The boundaries of the bucket asked for last (`turn`): most events are of the same bucket as the one before.
