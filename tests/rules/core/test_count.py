@@ -142,3 +142,11 @@ def test_since_a_date_what_was_reached_is_reached_wherever_nobody_listened():
 def test_what_occurs_at_a_boundary_leaves_with_the_bucket_that_begins_there():
     hourly = count(measure="users", over="1h", at_least=1)
     assert lived(hourly, ticket(1 / 48, user="ana"), ticket(1 / 24, user="ana"), until=1) == [(1 / 48, 2 / 24, "cleared")]
+
+
+def test_an_hour_may_lie_in_two_local_days():
+    # In Kathmandu midnight is at 18:15 in UTC.
+    two_days = {"timezone": "Asia/Kathmandu", **count(measure="days", over="2h", at_least=2)}
+    before, after, next_hour = ticket(1.7583), ticket(1.7625), ticket(1 + 19.5 / 24)
+    assert fired_on(two_days, before, after, until=3) == [1.7625]
+    assert fired_on(two_days, after, next_hour, until=3) == []

@@ -1,7 +1,8 @@
 """A measure by hours or local days. Memory: `[first, cell, cell, ...]`, the first bucket's number and a cell for each from there.
 
-A cell is a number for `count`, `days` and `sum`; a list of texts for `users` and `distinct`; a number or None for `min` and
-`max`; `[sum, n]` for `avg` and `[occurred_at, value]` for `last`. Zero and None are empty.
+A cell is a number for `count`, `days` and `sum`; a list of texts for `users` and `distinct`, and for the `days` that an hour
+lies in; a number or None for `min` and `max`; `[sum, n]` for `avg` and `[occurred_at, value]` for `last`. Zero and None are
+empty.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,11 +31,14 @@ class Buckets:
         self.days = days
         self.keep = keep
         self.path = tuple((measure.path or "").split("."))[1:]
-        self.key = key_of("buckets", keep, calendar.name, measure.signature, filter.signature)
+        # An hour may lie in two local days.
+        by_hours = measure.kind == "days" and isinstance(calendar, Fixed) and calendar.length < DAY
+        zone = days.name if by_hours else None
+        self.key = key_of("buckets", keep, calendar.name, measure.signature, zone, filter.signature)
         self._counts = measure.kind == "count"
-        self._add = _ADD[measure.kind]
-        self._over = _OVER[measure.kind]
-        self._empty = 0 if measure.kind in ("count", "days", "sum") else None
+        self._add = self._local_day if by_hours else _ADD[measure.kind]
+        self._over = _how_many if by_hours else _OVER[measure.kind]
+        self._empty = 0 if measure.kind in ("count", "days", "sum") and not by_hours else None
 
     def observe(self, memory: list[Cell] | None, event: Event) -> list[Cell]:
         """Add the event to the bucket in which it occurred; one older than what is kept changes nothing."""
@@ -67,12 +71,10 @@ class Buckets:
             return self._over([])
         low = first - memory[0] + 1
         cells = memory[max(low, 1) : max(end - memory[0] + 1, 1)]
-        if self.measure.kind == "days" and isinstance(self.calendar, Fixed) and self.calendar.length < DAY:
-            return self._days_among(cells, max(first, memory[0]))
         return self._over(cells)
 
-    def _days_among(self, cells: Sequence[Cell], first: int) -> int:
-        return len({self.days.number(self.calendar.start(first + place)) for place, cell in enumerate(cells) if cell})
+    def _local_day(self, cell: Cell, event: Event, path: tuple[str, ...]) -> Cell:
+        return _with(cell, str(self.days.number(event.occurred_at)))  # type: ignore[arg-type]  # set by whoever reads the log
 
 
 def _count(cell: Cell, event: Event, path: tuple[str, ...]) -> Cell:
