@@ -1,6 +1,7 @@
 """`python -m benchmarks [engine] [service] [latency]`: measure, print a table, write JSON to `benchmarks/results/`."""
 
 import argparse
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 from benchmarks.engine import measure_engine
 from benchmarks.generate import write_log
 from benchmarks.table import Result, show
+from shared.telemetry import set_up_logging
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -54,6 +56,8 @@ def main() -> None:
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
+    # The table is what is to be read; a line for each of thousands of runs is not.
+    set_up_logging(logging.WARNING)
     results = [result for name in arguments.names or BENCHMARKS for result in BENCHMARKS[name](arguments)]
     show(results)
     (RESULTS / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results)))
