@@ -84,7 +84,8 @@ account_user = Table(
     Column("traits", Text, nullable=False),
 )
 
-# The engine's document of one subject: an account (`kind` account), a user (user) or a value (by:properties.ticket_id).
+# The engine's document of one subject: the account itself (`kind` account, `value` empty), a user of it (user) or a value
+# (by:properties.ticket_id).
 subject = Table(
     "subject",
     metadata,

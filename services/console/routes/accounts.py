@@ -27,7 +27,10 @@ class Account(Shown):
 
 
 class Subject(Shown):
-    """What plays are evaluated for; `next_deadline` is when one may change its mind though nothing happens."""
+    """What plays are evaluated for: the account itself (`value` is empty), a user of it, or a value such as one ticket.
+
+    `next_deadline` is when a play may change its mind though nothing happens.
+    """
 
     kind: str
     value: str
