@@ -22,7 +22,7 @@ test:  ## set up and run every test, the ones on real Kafka and PostgreSQL inclu
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
 
-check: lint  ## what a developer can check in under a minute: ruff, mypy, the quick tests on SQLite
+check: lint  ## what a developer checks before a commit, in about a minute: ruff, mypy, the quick tests on SQLite
 	@$(BIN)/python -m pytest -m "not slow" -k "not postgresql" --quiet
 
 .PHONY: lint

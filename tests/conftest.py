@@ -39,9 +39,9 @@ def make_settings(**fields: object) -> Settings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for a broker, or for whole lives of the system, is slow; `make check` leaves it out."""
+    """What waits for a broker or for whole lives of the system, or hunts, is slow; `make check` leaves it out."""
     for item in items:
-        if "acceptance" in item.path.parts or (isinstance(item, pytest.Function) and wants_kafka(item)):
+        if not {"acceptance", "oracle"}.isdisjoint(item.path.parts) or (isinstance(item, pytest.Function) and wants_kafka(item)):
             item.add_marker(pytest.mark.slow)
 
 
