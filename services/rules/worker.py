@@ -298,7 +298,8 @@ class Worker:
         self._failures += 1
         self._metrics.failures.inc()
         seconds = min(self._bounds.longest_pause, self._bounds.pause * 2 ** (self._failures - 1))
-        _log.warning(what, error=f"{type(error).__name__}: {error}", again_after=seconds)
+        # Its first line: what follows is the statement.
+        _log.warning(what, error=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}", again_after=seconds)
         try:
             await asyncio.wait_for(self._stop.wait(), seconds)
         except TimeoutError:

@@ -21,7 +21,8 @@ from shared.settings import Settings
 
 STATEMENT_TIMEOUT_MS = 60_000
 BUSY_TIMEOUT_MS = 30_000
-_POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 30.0}
+# What a statement was given are people's data: an error that is logged does not show them.
+_POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 30.0, "hide_parameters": True}
 # Any 64-bit number will do, as long as it stays the same: whoever upgrades the schema holds it.
 _UPGRADE_LOCK = 7_310_579_602_115_240
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"

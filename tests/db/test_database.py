@@ -96,6 +96,13 @@ async def test_a_commit_on_sqlite_is_on_the_disk(sqlite_url: str, settings_for: 
         assert await connection.scalar(text("PRAGMA busy_timeout")) == 30_000
 
 
+async def test_an_error_does_not_show_what_a_statement_was_given(counted: AsyncEngine) -> None:
+    with pytest.raises(DBAPIError) as found:
+        async with counted.begin() as connection:
+            await connection.execute(text("INSERT INTO nowhere VALUES (:given)"), {"given": "ana@acme.example"})
+    assert "ana@acme.example" not in str(found.value)
+
+
 @pytest.mark.parametrize("schema", ['acme"; DROP TABLE run', "Acme", "1acme", "acme\n"])
 def test_a_schema_is_a_plain_name(schema: str, settings_for: SettingsFor) -> None:
     with pytest.raises(ValidationError, match="SUCCESSPLAYS_DATABASE_SCHEMA"):
