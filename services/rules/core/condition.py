@@ -173,6 +173,22 @@ def single(leaf: Leaf, leaves: list[Leaf]) -> Combine:
     return lambda verdicts: verdicts[place]
 
 
+def kleene(parts: Sequence[Combine], *, decisive: bool) -> Combine:
+    """Kleene: a part that is `decisive` (False: all, True: any) decides; else an unknown part leaves it open."""
+
+    def combine(verdicts: Sequence[Verdict]) -> Verdict:
+        result: Verdict = not decisive
+        for part in parts:
+            verdict = part(verdicts)
+            if verdict is decisive:
+                return decisive
+            if verdict is None:
+                result = None
+        return result
+
+    return combine
+
+
 @cache
 def kinds() -> dict[str, type[ConditionForm]]:
     """Every kind of condition, by its name in YAML: the file `not_reached.py` has the form `NotReached`."""

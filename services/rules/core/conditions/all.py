@@ -8,11 +8,9 @@
 Of levels and impulses together it is true at the impulse's instant when the levels are true then.
 """
 
-from collections.abc import Sequence
-
 from pydantic import ConfigDict, Field, RootModel
 
-from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, Verdict
+from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, kleene
 
 
 class All(RootModel[list[ConditionField]]):
@@ -28,16 +26,4 @@ class All(RootModel[list[ConditionField]]):
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """Kleene's conjunction."""
-        parts = [condition.grow(setting, leaves) for condition in self.root]
-
-        def combine(verdicts: Sequence[Verdict]) -> Verdict:
-            result: Verdict = True
-            for part in parts:
-                verdict = part(verdicts)
-                if verdict is False:
-                    return False
-                if verdict is None:
-                    result = None
-            return result
-
-        return combine
+        return kleene([condition.grow(setting, leaves) for condition in self.root], decisive=False)

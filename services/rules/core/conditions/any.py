@@ -8,13 +8,12 @@
 It takes only levels, or only impulses.
 """
 
-from collections.abc import Sequence
 from typing import Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, Verdict
+from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, kleene
 
 
 class Any(RootModel[list[ConditionField]]):
@@ -36,16 +35,4 @@ class Any(RootModel[list[ConditionField]]):
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """Kleene's disjunction."""
-        parts = [condition.grow(setting, leaves) for condition in self.root]
-
-        def combine(verdicts: Sequence[Verdict]) -> Verdict:
-            result: Verdict = False
-            for part in parts:
-                verdict = part(verdicts)
-                if verdict is True:
-                    return True
-                if verdict is None:
-                    result = None
-            return result
-
-        return combine
+        return kleene([condition.grow(setting, leaves) for condition in self.root], decisive=True)
