@@ -195,6 +195,7 @@ class Worker:
         try:
             return await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
         except Exception as error:
+            # A fault of our own in one delivery: it is tried again like any other failure, and ends in the dead letters.
             logger.error("delivery not carried out", delivery=leased.delivery_id, exc_info=error)
             return Carried(TryAgain(f"it could not be carried out ({type(error).__name__})"))
 
