@@ -61,7 +61,8 @@ class Producer:
     async def answers(self) -> bool:
         """Whether a broker answers a request for metadata."""
         producer = await self._started(time.monotonic() + APPEND_TIMEOUT)
-        return bool(await producer.client.force_metadata_update())
+        # The first look may have begun, and failed, before we were asked.
+        return bool(await producer.client.force_metadata_update()) or bool(await producer.client.force_metadata_update())
 
     async def close(self) -> None:
         """End the producer; what is still queued after 3 s is given up."""
