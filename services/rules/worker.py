@@ -16,6 +16,7 @@ from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.catalog import MakeEngine
 from services.rules.core.engine import Engine
+from services.rules.core.faults import ERROR
 from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, needs_tick
 from services.rules.failures import DATABASE_ERRORS, refuses_rows
 from services.rules.metrics import RulesMetrics
@@ -322,9 +323,12 @@ def _tell(rows: Rows) -> None:
         _log.info("run opened", **opened, opened_at=show_instant(opened_at))
     for run_id, resolved_at, reason in rows.resolved:
         _log.info("run resolved", run_id=run_id, reason=reason, resolved_at=show_instant(resolved_at))
-    for _, play, version, account_id, subject, at, reason, _ in rows.decisions:
-        made = {"play": play, "version": version, "account_id": account_id, "subject": subject}
-        _log.info("no ordinary run", reason=reason, **made, at=show_instant(at))
+    for _, play, version, account_id, subject, at, reason, detail in rows.decisions:
+        made = {"play": play, "version": version, "account_id": account_id, "subject": subject, "at": show_instant(at)}
+        if reason == ERROR:
+            _log.error("a play could not be judged", **made, detail=detail)
+        else:
+            _log.info("no ordinary run", reason=reason, **made)
 
 
 def _now() -> float:
