@@ -140,7 +140,7 @@ async def _run_service(servers: Servers, url: str, records: int) -> float:
     log = await open_log(settings, wall_clock)
     stop = asyncio.Event()
     began = time.perf_counter()
-    worker = asyncio.create_task(run_worker(database, log, wall_clock, stop))
+    worker = asyncio.create_task(run_worker(settings, database, log, wall_clock, stop))
     try:
         async with _connected(url) as connection:
             while not await connection.fetchval(DONE, records):

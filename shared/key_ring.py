@@ -10,11 +10,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading
 from shared.db.key_store import find_by_hash
 from shared.keys import ApiKey, given_key, hash_key, read_secret, well_formed
@@ -25,9 +24,6 @@ ANSWER_SECONDS = 1.0
 _REMEMBERED = 10_000
 
 Find = Callable[[bytes], Awaitable[ApiKey | None]]
-
-# What a database that is away raises: asyncpg's own errors reach us unwrapped while it connects.
-_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _log = structlog.get_logger()
 
@@ -81,7 +77,7 @@ class KeyRing:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 key = await self._find(hashed)
-        except _AWAY as error:
+        except DATABASE_AWAY as error:
             _log.warning("keys.unavailable", error=type(error).__name__)
             if hashed not in self._seen or self._seen[hashed][0] is None:
                 raise KeysUnavailable from error

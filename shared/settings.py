@@ -33,6 +33,8 @@ class Settings(BaseModel):
     key: SecretStr | None = Field(default=None, alias="SUCCESSPLAYS_KEY")
     # After how many seconds without a sign of life a consumer's partitions go to another.
     session_timeout: float = Field(default=30, ge=1, le=300, alias="SUCCESSPLAYS_SESSION_TIMEOUT")
+    # How many subjects' documents a rules worker keeps in memory, for each partition it owns.
+    documents_in_memory: int = Field(default=50_000, ge=1, alias="SUCCESSPLAYS_DOCUMENTS_IN_MEMORY")
     # Kafka's security, as aiokafka names it.
     kafka_security_protocol: str = Field(default="PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL")
     kafka_sasl_mechanism: str = Field(default="PLAIN", alias="KAFKA_SASL_MECHANISM")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import partitions, store
@@ -19,6 +18,7 @@ from services.actions.rendering import People, context_of
 from services.actions.schedule import next_delivery
 from services.actions.workspace import Workspace
 from shared.clock import Clock
+from shared.db.away import DATABASE_AWAY
 from shared.log.contract import Log, LogUnavailable, Record
 from shared.records import RunOpened, RunResolved, RunsRecord, decode_runs_record, encode
 from shared.telemetry import log_for
@@ -66,7 +66,7 @@ class Consumer:
                         if batch:
                             await self.take(batch)
                         pause = FIRST_PAUSE
-            except (LogUnavailable, SQLAlchemyError, OSError) as error:
+            except (LogUnavailable, *DATABASE_AWAY) as error:
                 logger.warning("runs not read", error=type(error).__name__, again_in=pause)
                 await _rest(stop, pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

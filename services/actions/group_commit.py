@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions.store import Leased
 from shared.clock import Clock
+from shared.db.away import DATABASE_AWAY
 from shared.instants import Instant
 from shared.telemetry import log_for
 
@@ -60,7 +60,7 @@ class GroupCommit:
             try:
                 await self._commit(batch)
                 pause = FIRST_PAUSE
-            except (SQLAlchemyError, OSError) as error:
+            except DATABASE_AWAY as error:
                 logger.warning("ends not written", deliveries=len(batch), error=type(error).__name__, again_in=pause)
                 self._waiting = [each for each in batch if not self._given_up(each)] + self._waiting
                 await asyncio.sleep(pause)
@@ -87,7 +87,7 @@ class GroupCommit:
         for each in batch:
             try:
                 await self._commit([each])
-            except (SQLAlchemyError, OSError):
+            except DATABASE_AWAY:
                 self._waiting.append(each)
             except Exception as own:  # noqa: BLE001 - it is handed to whoever waits for it
                 each.written.set_exception(own)

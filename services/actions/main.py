@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import uvicorn
 from prometheus_client import CollectorRegistry
 from sqlalchemy import literal, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.actions.consumer import Consumer
@@ -19,6 +18,7 @@ from services.actions.metrics import Metrics
 from services.actions.outbound import Http
 from services.actions.worker import Limits, Worker
 from shared.clock import Clock, wall_clock
+from shared.db.away import DATABASE_AWAY
 from shared.db.database import open_database, reading, require_current_schema
 from shared.log import open_log
 from shared.log.contract import Log
@@ -115,6 +115,6 @@ async def _answers(database: AsyncEngine) -> bool:
     try:
         async with reading(database) as connection:
             await connection.execute(select(literal(1)))
-    except (SQLAlchemyError, OSError):
+    except DATABASE_AWAY:
         return False
     return True

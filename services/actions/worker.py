@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import store
@@ -26,6 +25,7 @@ from services.actions.schedule import UNTIL_DONE
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, read_workspace
 from shared.clock import Clock
+from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading
 from shared.instants import SECOND, Instant, Microseconds
 from shared.telemetry import log_for
@@ -91,7 +91,7 @@ class Worker:
                     await self.sweep()
                     begun = await self.begin_due()
                     pause = self._limits.poll
-                except (SQLAlchemyError, OSError) as error:
+                except DATABASE_AWAY as error:
                     logger.warning("database away", error=type(error).__name__, again_in=pause)
                     begun, pause = 0, min(pause * 2, self._limits.longest_pause)
                 if not begun:

@@ -18,8 +18,8 @@ from services.console.checked import Check
 from services.console.first_keys import keep_key
 from services.console.outbox import Publisher
 from services.console.parts import Parts
-from services.console.refusals import DATABASE_AWAY
 from shared.clock import Clock, wall_clock
+from shared.db.away import DATABASE_AWAY
 from shared.db.database import open_database, reading, require_current_schema
 from shared.key_ring import open_key_ring
 from shared.keys import read_secret

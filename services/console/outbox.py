@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.console.refusals import DATABASE_AWAY
+from shared.db.away import DATABASE_AWAY
 from shared.db.tables import outbox
 from shared.instants import Instant
 from shared.log.contract import Entry, Log, LogUnavailable

@@ -9,20 +9,17 @@ LogUnavailable             the log is away: 503, try again
 from http import HTTPStatus
 from typing import Any
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from shared.db.away import DATABASE_AWAY
 from shared.log.contract import LogUnavailable
 
 RETRY_AFTER_SECONDS = 2
-# What a database that is away raises: asyncpg's own errors reach us unwrapped while it connects.
-DATABASE_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _logger = structlog.get_logger()
 

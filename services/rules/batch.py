@@ -65,8 +65,7 @@ class Batch:
         self._keep()
 
     async def _known_events(self, connection: AsyncConnection) -> set[tuple[int, bytes]]:
-        names = [(one.month, one.fingerprint) for part in self._parts for one in part.heard]
-        return await store.known_events(connection, names + [(month - 1, named) for month, named in names])
+        return await store.known_events(connection, ((one.month, one.fingerprint) for part in self._parts for one in part.heard))
 
     async def _identity(self, connection: AsyncConnection) -> Identity:
         meant, released = aliases_of(self._parts)

@@ -4,14 +4,12 @@ the database is away (or busy, full, failing over)   nothing was stored, or it i
 the database refuses the rows themselves             it will refuse them again: find the record that is the cause
 """
 
-import asyncpg
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError
 
-# What a statement can raise, through SQLAlchemy, straight from asyncpg, or from the socket below.
-DATABASE_ERRORS = (
-    *(SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError),
-    *(OverflowError, UnicodeError),
-)
+from shared.db.away import DATABASE_AWAY
+
+# What a statement can raise; the last two before it is sent.
+DATABASE_ERRORS = (*DATABASE_AWAY, OverflowError, UnicodeError)
 # SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded.
 _REFUSALS = ("22", "23", "54")
 

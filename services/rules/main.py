@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.rules.failures import DATABASE_ERRORS
 from services.rules.metrics import RulesMetrics
-from services.rules.worker import Worker
+from services.rules.worker import Bounds, Worker
 from shared.clock import Clock, wall_clock
 from shared.db.database import open_database, require_current_schema
 from shared.log import open_log
@@ -48,10 +48,14 @@ async def serve(settings: Settings) -> None:
 
 
 async def run_worker(
-    database: AsyncEngine, log: Log, clock: Clock, stop: asyncio.Event, metrics: RulesMetrics | None = None
+    settings: Settings, database: AsyncEngine, log: Log, clock: Clock, stop: asyncio.Event, metrics: RulesMetrics | None = None
 ) -> None:
     """Work until `stop` is set, on a database and a log that are already open: for a process of several services."""
-    await Worker(database, log, clock, stop, metrics).run()
+    await Worker(database, log, clock, stop, metrics, bounds=_bounds(settings)).run()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(documents=settings.documents_in_memory)
 
 
 async def _wait_for_database(database: AsyncEngine, stop: asyncio.Event) -> None:
@@ -84,7 +88,7 @@ async def _sleep(stop: asyncio.Event) -> None:
 
 async def _work_and_serve(settings: Settings, database: AsyncEngine, log: Log, stop: asyncio.Event) -> None:
     metrics = RulesMetrics()
-    worker = Worker(database, log, wall_clock, stop, metrics)
+    worker = Worker(database, log, wall_clock, stop, metrics, bounds=_bounds(settings))
 
     async def ready() -> dict[str, bool]:
         return {"log": await log.ready(), "worker": worker.healthy}

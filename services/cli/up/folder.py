@@ -12,7 +12,7 @@ from services.cli import show
 from services.cli.check import check
 from services.console.apply import apply
 from services.console.parts import Parts
-from services.console.refusals import DATABASE_AWAY
+from shared.db.away import DATABASE_AWAY
 from shared.instants import Instant
 from shared.log.contract import LogUnavailable
 from shared.workspace.files import UnreadableFile, read_folder

@@ -77,7 +77,7 @@ async def _run(
     server = http_server(app, settings.host, settings.port)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve([listening]))
-        group.create_task(run_worker(parts.database, parts.log, wall_clock, stop, metrics))
+        group.create_task(run_worker(settings, parts.database, parts.log, wall_clock, stop, metrics))
         group.create_task(run_actions(parts.database, parts.log, wall_clock, stop, registry=metrics.registry))
         group.create_task(parts.publisher.run(stop))
         group.create_task(_begin(settings, parts, folder, past, begun, stop))
