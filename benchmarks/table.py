@@ -20,8 +20,8 @@ class Result(msgspec.Struct, kw_only=True):
     detail: dict[str, object] = {}
 
 
-def per_second(what: str, events: int, measured: list[float], floor: list[float], target: float) -> Result:
-    """A throughput, from the seconds of each repeat, ours and the floor's in turns; the ratio is the median of the pairs'."""
+def per_second(what: str, events: int, measured: list[float], floor: list[float], target: float | None) -> Result:
+    """A throughput, from the seconds of each repeat, ours and the floor's (or a peer's) in turns; the ratio is the median of the pairs'."""
     return Result(
         what=what,
         unit="events/s",
