@@ -6,10 +6,10 @@ WORKSPACE ?= examples/acme
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench lock migration
+.PHONY: help setup run test check fix bench bench-peers lock migration
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup:  ## make this machine ready: .venv, Kafka's jars, Debian's packages when root
 	@scripts/setup.sh
@@ -36,6 +36,11 @@ fix:  ## let ruff put in order what it can
 bench:  ## measure; prints a table and writes benchmarks/results/
 	@scripts/setup.sh --complete
 	@$(BIN)/python -m benchmarks
+
+bench-peers:  ## measure beside bytewax, quixstreams and faust, installed into .build/peers
+	@scripts/setup.sh --complete
+	@benchmarks/peers/setup.sh
+	@$(BIN)/python -m benchmarks bytewax streams
 
 migration:  ## write a migration for a change in shared/db/tables.py: make migration name="deliveries know their channel"
 	@$(BIN)/python -m scripts.new_migration "$(name)"

@@ -1,4 +1,7 @@
-"""`python -m benchmarks [engine] [service] [latency]`: measure, print a table, write JSON to `benchmarks/results/`."""
+"""`python -m benchmarks [NAME...]`: measure, print a table, write JSON to `benchmarks/results/`.
+
+Without a name it runs those that together take about three minutes; the others must be named.
+"""
 
 import argparse
 import logging
@@ -7,8 +10,13 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.bytewax_peer import measure_bytewax
+from benchmarks.documents import measure_documents
 from benchmarks.engine import measure_engine
 from benchmarks.generate import write_log
+from benchmarks.idle import measure_idle
+from benchmarks.midnight import measure_midnight
+from benchmarks.plays_wanted import measure_plays_wanted
 from benchmarks.table import Result, show
 from shared.telemetry import set_up_logging
 
@@ -34,7 +42,43 @@ def latency(arguments: argparse.Namespace) -> list[Result]:
     return measure_latency(arguments.seconds)
 
 
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {"engine": engine, "service": service, "latency": latency}
+def documents(arguments: argparse.Namespace) -> list[Result]:
+    """The size of what is stored of a subject."""
+    return measure_documents(generated(arguments.events // 10))
+
+
+def wanted(arguments: argparse.Namespace) -> list[Result]:
+    """An event that few of many plays want."""
+    return [measure_plays_wanted(arguments.events // 20, arguments.repeats)]
+
+
+def midnight(arguments: argparse.Namespace) -> list[Result]:
+    """A deadline of every account at one instant."""
+    return [measure_midnight(arguments.accounts // 20, arguments.repeats)]
+
+
+def idle(arguments: argparse.Namespace) -> list[Result]:
+    """A day in which nothing happens."""
+    return [measure_idle(arguments.accounts)]
+
+
+def bytewax(arguments: argparse.Namespace) -> list[Result]:
+    """The engine in process beside bytewax."""
+    return measure_bytewax(generated(arguments.events), arguments.events, arguments.repeats)
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
+    "engine": engine,
+    "documents": documents,
+    "wanted": wanted,
+    "midnight": midnight,
+    "idle": idle,
+    "service": service,
+    "latency": latency,
+    "bytewax": bytewax,
+}
+# These take minutes, or something that `make setup` does not install.
+ONLY_BY_NAME = {"bytewax"}
 
 
 def generated(events: int) -> Path:
@@ -48,8 +92,9 @@ def generated(events: int) -> Path:
 def main() -> None:
     """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all without a name")
-    parser.add_argument("--events", type=int, default=1_000_000, help="of the generated log; the service takes a fifth of them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; without a name the short ones")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the generated log; some benchmarks take a part")
+    parser.add_argument("--accounts", type=int, default=1_000_000, help="that are idle; a twentieth of them have a midnight")
     parser.add_argument("--seconds", type=float, default=30, help="of the latency's probes")
     parser.add_argument("--repeats", type=int, default=3, help="of each measurement, in turns with its floor")
     arguments = parser.parse_args()
@@ -58,7 +103,8 @@ def main() -> None:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
     # The table is what is to be read; a line for each of thousands of runs is not.
     set_up_logging(logging.WARNING)
-    results = [result for name in arguments.names or BENCHMARKS for result in BENCHMARKS[name](arguments)]
+    names = arguments.names or [name for name in BENCHMARKS if name not in ONLY_BY_NAME]
+    results = [result for name in names for result in BENCHMARKS[name](arguments)]
     show(results)
     (RESULTS / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results)))
 

@@ -21,7 +21,10 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def per_second(what: str, events: int, measured: list[float], floor: list[float], target: float | None) -> Result:
-    """A throughput, from the seconds of each repeat, ours and the floor's (or a peer's) in turns; the ratio is the median of the pairs'."""
+    """A throughput, from the seconds of each repeat, ours and the floor's (or a peer's) in turns.
+
+    The ratio is the median of the pairs'.
+    """
     return Result(
         what=what,
         unit="events/s",
