@@ -6,11 +6,12 @@
 `Matchers` is the same as a field of a pydantic model. `docs/plays.md` lists the words.
 """
 
-from shared.matchers.compiled import Clause, CompiledMatchers, compile_matchers
+from shared.matchers.compiled import Clause, CompiledMatchers, Told, compile_matchers
 from shared.matchers.field import AccountMatchers, EventMatchers, Matchers, MatchersOver, StepMatchers
 from shared.matchers.moments import first_instant, moment_of
 from shared.matchers.paths import ROOTS, check_path, reach
-from shared.matchers.refusal import Refused, nearest, refusal
+from shared.matchers.refusal import Refused, nearest, refusal, show
+from shared.matchers.told import asked, sentence
 
 __all__ = [
     "ROOTS",
@@ -22,6 +23,8 @@ __all__ = [
     "MatchersOver",
     "Refused",
     "StepMatchers",
+    "Told",
+    "asked",
     "check_path",
     "compile_matchers",
     "first_instant",
@@ -29,4 +32,6 @@ __all__ = [
     "nearest",
     "reach",
     "refusal",
+    "sentence",
+    "show",
 ]

@@ -28,6 +28,19 @@ class Clause(NamedTuple):
     verdict: bool | None
 
 
+class Told(NamedTuple):
+    """What a mapping, or a part of it, says: one test (a `clause`), or by its `word` `all`, `any`, `not` or `missing` of `parts`.
+
+    `lacking`: the fields for whose sake a test says nothing: missing, or of another type.
+    """
+
+    word: str
+    verdict: bool | None
+    clause: Clause | None
+    lacking: tuple[str, ...]
+    parts: "tuple[Told, ...]"
+
+
 class _Leaf(NamedTuple):
     test: Test
     written: Any
@@ -39,11 +52,39 @@ class _Leaf(NamedTuple):
     # A `missing` further out speaks where this one is unknown.
     covered: bool = False
 
+    def clause(self, context: Context, t: Instant) -> Clause:
+        """The test with what it found and what it says."""
+        return Clause(
+            self.test.place, self.test.path, {self.test.word: self.written}, self.found(context), self.verdict(context, t)
+        )
+
+    def lacking(self, context: Context) -> tuple[str, ...]:
+        """The fields that are missing, or of another type than is compared with: asked where the test says nothing."""
+        bounds = tuple(path for path in self.bounds if type(reach(path)(context)) not in (int, float))
+        return bounds if bounds and self.found(context) is not None else (self.test.path, *bounds)
+
+
+class _Part(NamedTuple):
+    """A node once it is compiled."""
+
+    word: str
+    verdict: Verdict
+    leaf: _Leaf | None
+    parts: "tuple[_Part, ...]"
+
+    def told(self, context: Context, t: Instant) -> Told:
+        """What it says, and what its parts say."""
+        parts = tuple(part.told(context, t) for part in self.parts)
+        verdict = self.verdict(context, t)
+        if self.leaf is None:
+            return Told(self.word, verdict, None, (), parts)
+        return Told("", verdict, self.leaf.clause(context, t), self.leaf.lacking(context) if verdict is None else (), ())
+
 
 class CompiledMatchers:
     """A function of a context (mappings `account`, `user`, `properties`, ...) and an instant. It holds no state."""
 
-    __slots__ = ("_leaves", "_timed", "paths", "verdict")
+    __slots__ = ("_leaves", "_root", "_timed", "paths", "verdict")
 
     verdict: Verdict
     """True, false, or None for unknown, at the instant `t`."""
@@ -52,7 +93,8 @@ class CompiledMatchers:
 
     def __init__(self, spec: dict[str, Any], zone: ZoneInfo, roots: tuple[str, ...]) -> None:
         self._leaves: list[_Leaf] = []
-        self.verdict = self._compile(read_matchers(spec, roots), spec, zone)
+        self._root = self._compile(read_matchers(spec, roots), spec, zone)
+        self.verdict = self._root.verdict
         self._timed = [leaf for leaf in self._leaves if leaf.deadline is not None]
         self.paths = frozenset(path for leaf in self._leaves for path in (leaf.test.path, *leaf.bounds))
 
@@ -63,46 +105,49 @@ class CompiledMatchers:
 
     def explain(self, context: Context, t: Instant) -> list[Clause]:
         """Each test with what it found and what it says, in the order written."""
-        return [
-            Clause(leaf.test.place, leaf.test.path, {leaf.test.word: leaf.written}, leaf.found(context), leaf.verdict(context, t))
-            for leaf in self._leaves
-        ]
+        return [leaf.clause(context, t) for leaf in self._leaves]
+
+    def tell(self, context: Context, t: Instant) -> Told:
+        """The same as a tree, with what `all`, `any` and `not` make of it."""
+        return self._root.told(context, t)
 
     def unknown_paths(self, context: Context, t: Instant) -> tuple[str, ...]:
         """The fields for whose sake a test says nothing: missing, or of another type. Sorted."""
-        unknown = set()
+        unknown: set[str] = set()
         for leaf in self._leaves:
             if not leaf.covered and leaf.verdict(context, t) is None:
-                lacking = [path for path in leaf.bounds if type(reach(path)(context)) not in (int, float)]
-                unknown.update(lacking or [leaf.test.path])
-                if leaf.found(context) is None:
-                    unknown.add(leaf.test.path)
+                unknown.update(leaf.lacking(context))
         return tuple(sorted(unknown))
 
-    def _compile(self, node: Node, spec: Any, zone: ZoneInfo) -> Verdict:
+    def _compile(self, node: Node, spec: Any, zone: ZoneInfo) -> _Part:
         if isinstance(node, Test):
             return self._leaf(node, spec, zone)
         if isinstance(node, Not):
-            return _negation(self._compile(node.node, spec, zone))
+            part = self._compile(node.node, spec, zone)
+            return _Part("not", _negation(part.verdict), None, (part,))
         if isinstance(node, Otherwise):
             return self._otherwise(node, spec, zone)
-        verdicts = [self._compile(one, spec, zone) for one in node.nodes]
-        return _all(verdicts) if isinstance(node, All) else _either(verdicts)
+        parts = tuple(self._compile(one, spec, zone) for one in node.nodes)
+        verdicts = [part.verdict for part in parts]
+        if isinstance(node, All):
+            return _Part("all", _all(verdicts), None, parts)
+        return _Part("any", _either(verdicts), None, parts)
 
-    def _otherwise(self, node: Otherwise, spec: Any, zone: ZoneInfo) -> Verdict:
+    def _otherwise(self, node: Otherwise, spec: Any, zone: ZoneInfo) -> _Part:
         before = len(self._leaves)
-        verdict = _otherwise(self._compile(node.node, spec, zone), node.missing)
+        part = self._compile(node.node, spec, zone)
         self._leaves[before:] = [leaf._replace(covered=True) for leaf in self._leaves[before:]]
-        return verdict
+        return _Part("missing", _otherwise(part.verdict, node.missing), None, (part,))
 
-    def _leaf(self, node: Test, spec: Any, zone: ZoneInfo) -> Verdict:
+    def _leaf(self, node: Test, spec: Any, zone: ZoneInfo) -> _Part:
         word = WORDS[node.word]
         found, test = reach(node.path), word.test(node.argument, zone)
         verdict = _verdict_at(node.path, found, test, node.missing)
         deadline = word.deadline(node.argument, zone) if word.deadline else None
         bounds = shares_of(node.argument)
-        self._leaves.append(_Leaf(node, _written(spec, node.place), found, verdict, deadline, bounds))
-        return verdict
+        leaf = _Leaf(node, _written(spec, node.place), found, verdict, deadline, bounds)
+        self._leaves.append(leaf)
+        return _Part("", verdict, leaf, ())
 
 
 def compile_matchers(spec: dict[str, Any], timezone: str = "UTC", roots: tuple[str, ...] = ROOTS) -> CompiledMatchers:

@@ -16,9 +16,12 @@ Deadline = Callable[[Any, Instant], Instant | None]
 
 
 class Word(NamedTuple):
-    """What one word means (for editors), how it is read, how it tests, and when its verdict may change by itself."""
+    """What one word means (for editors), what it asks (after the field's name, `{}` its argument), how it is read, how it tests,
+    and when its verdict may change by itself.
+    """
 
     meaning: str
+    asks: str
     read: Callable[[object, tuple[str, ...]], Argument]
     test: Callable[[Argument, ZoneInfo], Test]
     deadline: Callable[[Argument, ZoneInfo], Deadline] | None = None

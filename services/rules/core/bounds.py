@@ -7,9 +7,11 @@ from typing import Annotated, Any, NamedTuple, Self, cast
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.rules.core.clauses import Said
 from services.rules.core.fields import Form
 from services.rules.core.metrics.values import number_of
 from services.rules.core.traits import trait_path
+from services.rules.core.words import number, percent
 from shared.matchers import reach
 from shared.records import JsonObject
 
@@ -88,6 +90,16 @@ class Bounded(Form):
             return self.bound
         whole = number_of(reach(self.bound.path)(context))
         return None if whole is None else whole * self.bound.share
+
+    def bound_says(self, context: dict[str, JsonObject]) -> Said:
+        """The bound in words: `at least 3`, `at least 10 (50% of account.seats)`; with the field that it lacks, if it does."""
+        word, bound = "at least" if self.at_most is None else "at most", self.bound_in(context)
+        if not isinstance(self.bound, ShareOf):
+            return Said(f"{word} {number(self.bound)}")
+        share = f"{percent(self.bound.share)} of {self.bound.path}"
+        if bound is None:
+            return Said(f"{word} {share}, which is missing or no number,", (self.bound.path,))
+        return Said(f"{word} {number(bound)} ({share})")
 
     def holds(self, number: float, bound: float) -> bool:
         """Whether the number is inside the bound."""

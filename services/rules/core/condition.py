@@ -12,12 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, Protocol, cast, runtime_checkable
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from services.rules.core.calendar import Calendar, days_of
+from services.rules.core.clauses import Said
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.state import Account, SubjectKey
@@ -123,6 +124,10 @@ class Leaf(ABC):
         """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""
         return {}
 
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """The verdict in words, with its numbers and its bound, and why it is unknown. For people: not asked while deciding."""
+        return Said(", ".join(f"{name} {value}" for name, value in self.evidence(metrics, own, view, now).items()))
+
     def fell_because(self, own: Any) -> str:
         """Why a verdict that fell did so: `cleared`, unless the leaf knows better."""
         return "cleared"
@@ -166,6 +171,16 @@ class ConditionForm(Protocol):
         ...
 
 
+@runtime_checkable
+class Combination(Protocol):
+    """A form that stands for several conditions, and has no leaf of its own."""
+
+    @property
+    def parts(self) -> Sequence[ConditionForm]:
+        """Its conditions, in the order in which they grow."""
+        ...
+
+
 def single(leaf: Leaf, leaves: list[Leaf]) -> Combine:
     """Plant one leaf; its verdict stands for itself."""
     place = len(leaves)
@@ -187,6 +202,11 @@ def kleene(parts: Sequence[Combine], *, decisive: bool) -> Combine:
         return result
 
     return combine
+
+
+def kind_of(form: ConditionForm) -> str:
+    """The form's kind: the name of its file."""
+    return type(form).__module__.rpartition(".")[2]
 
 
 @cache

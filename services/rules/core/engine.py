@@ -142,6 +142,15 @@ class Engine:
         else:
             state.first_at = None
 
+    def view(self, account: Account, key: SubjectKey, event: Event | None, now: Instant) -> View:
+        """What conditions may see of a loaded subject at `now`, at an event or between events: for whoever explains a verdict."""
+        matched: list[int] = []
+        for route in self._routes_of(event.name) if event is not None else ():
+            if event is not None and route.kind == key.kind:
+                hits = self._hits(account, route, event, now)
+                matched += [place for interest in route.interests for place, where in interest.impulses if hits[where]]
+        return View(account, key, account.subjects[key].start, self._listening, event, matched)
+
     # ------------------------------------------------------------------ events
 
     def _routes_of(self, name: str) -> list[Route]:

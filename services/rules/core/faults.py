@@ -33,7 +33,7 @@ def put_back(before: Before | None, state: PlayState, at: Instant, effects: Effe
 def fault(play: CompiledPlay, view: View, at: Instant, error: Exception) -> Decision:
     """The decision that says so."""
     account_id, key = view.account.account_id, view.key
-    what, place = type(error).__name__, _place(error)
+    what, place = type(error).__name__, place_of(error)
     cause = f"{at // DAY}\x1f{what}\x1f{place}"
     return Decision(
         decision_id=decision_id(play.name, account_id, key.kind, view.subject, cause, ERROR),
@@ -47,8 +47,8 @@ def fault(play: CompiledPlay, view: View, at: Instant, error: Exception) -> Deci
     )
 
 
-def _place(error: Exception) -> str:
-    """The innermost line: `conditions/silence.py:63 verdict`."""
+def place_of(error: Exception) -> str:
+    """Where it was raised, the innermost line: `conditions/silence.py:63 verdict`."""
     found = error.__traceback__
     while found is not None and found.tb_next is not None:
         found = found.tb_next

@@ -11,10 +11,12 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.calendar import open_bucket
+from services.rules.core.clauses import Said
 from services.rules.core.condition import BoundaryLeaf, Metrics, Setting, Verdict, View
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
+from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import DAY, Instant
 from shared.records import JsonObject
 
@@ -68,6 +70,10 @@ class ShiftLeaf(BoundaryLeaf):
     @abstractmethod
     def shown(self, current: float, baseline: float) -> JsonObject:
         """The shift as evidence."""
+
+    @abstractmethod
+    def says_shift(self, current: float, baseline: float) -> str:
+        """The shift in words, with what is asked for."""
 
     def could_hold(self, memory: list[Any] | None) -> bool:
         """False where no later boundary can be true without another event: most accounts are too small for the floor."""
@@ -124,6 +130,23 @@ class ShiftLeaf(BoundaryLeaf):
             return {}
         current, baseline = own[CURRENT], own[BASELINE]
         return {**self.shown(current, baseline), "current": round(current, 6), "baseline": round(baseline, 6)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """Current against baseline, the shift and what is asked for, as decided at the last boundary."""
+        decided: Decided = own
+        if decided[NOT_BEFORE] > decided[BUCKET]:
+            since, first = view.heard_since(self.filter), self.calendar.start(decided[NOT_BEFORE])
+            needed = span(self.form.over + self.form.baseline)
+            return Said(f"heard since only {moment(since)}, and {needed} are needed: it can be said from {moment(first)} on")
+        current, baseline = decided[CURRENT], decided[BASELINE]
+        over, measure = span(self.form.over), self.form.measure
+        if current is None or baseline is None:
+            which = f"the last {over}" if current is None else f"the {span(self.form.baseline)} before the last {over}"
+            return Said(f"no number at {measure.path} in any {events(self.form)} of {which}")
+        kept = " (kept since it became true)" if decided[KEPT] is not None else ""
+        measured = f"{amount(measure, current, self.form)} in the {over} before {moment(self.calendar.start(decided[BUCKET]))}"
+        against = f"against {number(baseline)} per {over} in the {span(self.form.baseline)} before{kept}"
+        return Said(f"{measured} {against}: {self.says_shift(current, baseline)}")
 
     def fell_because(self, own: Any) -> str:
         """`expired` when a baseline that had been kept too long was given up."""

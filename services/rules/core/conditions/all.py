@@ -10,7 +10,7 @@ Of levels and impulses together it is true at the impulse's instant when the lev
 
 from pydantic import ConfigDict, Field, RootModel
 
-from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, kleene
+from services.rules.core.condition import Combine, ConditionField, ConditionForm, Leaf, Setting, kleene
 
 
 class All(RootModel[list[ConditionField]]):
@@ -23,6 +23,11 @@ class All(RootModel[list[ConditionField]]):
     def impulse(self) -> bool:
         """An impulse among them makes the whole an impulse."""
         return any(condition.impulse for condition in self.root)
+
+    @property
+    def parts(self) -> list[ConditionForm]:
+        """The conditions."""
+        return self.root
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """Kleene's conjunction."""

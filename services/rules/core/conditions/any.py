@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, kleene
+from services.rules.core.condition import Combine, ConditionField, ConditionForm, Leaf, Setting, kleene
 
 
 class Any(RootModel[list[ConditionField]]):
@@ -32,6 +32,11 @@ class Any(RootModel[list[ConditionField]]):
     def impulse(self) -> bool:
         """What its conditions are."""
         return any(condition.impulse for condition in self.root)
+
+    @property
+    def parts(self) -> list[ConditionForm]:
+        """The conditions."""
+        return self.root
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """Kleene's disjunction."""

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Form
 from services.rules.core.traits import trait_path
 from shared.instants import Instant
-from shared.matchers import compile_matchers, reach
+from shared.matchers import asked, compile_matchers, reach, show
 from shared.records import JsonObject
 
 Values = str | int | float | bool | list[str | int | float | bool]
@@ -67,7 +68,10 @@ class ChangeLeaf(Leaf):
     remembers = True
 
     def __init__(self, form: Change, setting: Setting) -> None:
+        self.form = form
         self.paths = frozenset({form.of})
+        given = form.model_dump(by_alias=True, exclude_none=True, exclude={"of"})
+        self._asked = "a change" + (f" {asked(given)}" if given else "")
         self._found = reach(form.of)
         crosses = None if form.crosses is None else form.crosses.model_dump(exclude_none=True)
         self._crossed, self._from, self._to = (
@@ -94,6 +98,15 @@ class ChangeLeaf(Leaf):
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`before` and `after`."""
         return {} if own is None else {"before": own[0], "after": own[1]}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """What it was and what it is; a trait that is not there says nothing."""
+        before, after = (None, None) if own is None else own
+        if after is None or self._found(view.context) is None:
+            return Said(f"{self.form.of} is missing: {self._asked} is asked for", (self.form.of,))
+        if before == after:
+            return Said(f"{self.form.of} is {show(after)}, and does not change at this instant; {self._asked} is asked for")
+        return Said(f"{self.form.of} was {show(before)} and is {show(after)}; {self._asked} is asked for")
 
 
 def _is(test: Any, value: Any, now: Instant) -> Verdict:

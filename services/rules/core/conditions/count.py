@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from services.rules.core.bounds import Bounded, ShareOf, fewest, most
 from services.rules.core.calendar import HOURS, open_bucket
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField
 from services.rules.core.metrics.buckets import Buckets
@@ -28,6 +29,7 @@ from services.rules.core.metrics.contract import Metric
 from services.rules.core.metrics.newest import NewestInstants, NewestKeys
 from services.rules.core.traits import TraitDate, trait_path
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
+from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import HOUR, Instant
 from shared.records import JsonObject
 
@@ -96,6 +98,14 @@ class _Counted(Leaf):
     def _against(self, number: int, bound: float) -> bool:
         return number >= fewest(bound) if self.form.at_least is not None else number <= most(bound)
 
+    def _says(self, view: View, now: Instant, measured: str) -> Said:
+        """What was measured against the bound, or why that cannot be said yet."""
+        bound, wait = self.form.bound_says(view.context), self._waits_until(view, now)
+        if wait is not None and not bound.lacking:
+            since = f"heard since only {moment(view.heard_since(self.filter))}"
+            return Said(f"{measured}; {bound.words} can be said from {moment(wait)} on: {since}")
+        return Said(f"{measured}; {bound.words} is asked for", bound.lacking)
+
     def _turning(self, bound: float) -> int:
         """The count whose last event makes the difference: with it the verdict is another than with one less."""
         return fewest(bound) if self.form.at_least is not None else most(bound) + 1
@@ -134,6 +144,13 @@ class ExactCount(_Counted):
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`count`: at most one more than the bound, since no more is kept."""
         return {"count": self._number(metrics.get(self.key), now)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """How many, in the last `over`."""
+        count = self._number(metrics.get(self.key), now)
+        # No more than that is kept.
+        more = " or more" if count >= self.limit else ""
+        return self._says(view, now, f"{number(count)}{more} {events(self.form)} in the last {span(self.over)}")
 
 
 class BucketCount(_Counted):
@@ -179,6 +196,14 @@ class BucketCount(_Counted):
         number = self.metric.over(metrics.get(self.bucket_key), bucket - self.buckets + 1, bucket + 1)
         return {self.form.measure.kind: None if number is None else round(number, 6)}
 
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """The measure, in the last `over`."""
+        bucket = open_bucket(self.calendar, now)
+        found = self.metric.over(metrics.get(self.bucket_key), bucket - self.buckets + 1, bucket + 1)
+        if found is None:
+            return Said(f"no number at {self.form.measure.path} in any {events(self.form)} of the last {span(self.over)}")
+        return self._says(view, now, f"{amount(self.form.measure, found, self.form)} in the last {span(self.over)}")
+
 
 class ShareCount(ExactCount):
     """A count whose bound is a share of a trait: exact while that is at most 1,000, by hours above."""
@@ -208,6 +233,12 @@ class ShareCount(ExactCount):
         if self._is_large(view):
             return self.by_hours.evidence(metrics, own, view, now)
         return super().evidence(metrics, own, view, now)
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """Either way of counting."""
+        if self._is_large(view):
+            return self.by_hours.says(metrics, own, view, now)
+        return super().says(metrics, own, view, now)
 
 
 class SinceCount(_Counted):
@@ -249,3 +280,18 @@ class SinceCount(_Counted):
         if date is None:
             return {}
         return {self.form.measure.kind: self._number(metrics, date)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """How many since the date, and why that cannot be said."""
+        date, bound = self._date.read(view.context), self.form.bound_says(view.context)
+        if date is None or bound.lacking:
+            told = self._date.says(view.context)
+            return Said(f"{told.words}; {bound.words} is asked for", told.lacking + bound.lacking)
+        count = self._number(metrics, date)
+        more = " or more" if count >= self.limit else ""
+        measured = f"{amount(self.form.measure, count, self.form)}{more} since {self.form.since}, {moment(date)}"
+        if self.form.at_most is not None and now < date:
+            return Said(f"{measured}: that is still to come")
+        if self.form.at_most is not None and view.heard_since(self.filter) > date:
+            return Said(f"{measured}, but heard since only {moment(view.heard_since(self.filter))}: {bound.words} cannot be said")
+        return Said(f"{measured}; {bound.words} is asked for")

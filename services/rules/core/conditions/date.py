@@ -11,9 +11,11 @@ from typing import Any, ClassVar, Self
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, Form
 from services.rules.core.traits import TraitDate, trait_path
+from services.rules.core.words import moment, span
 from shared.instants import DAY, Instant, show_instant
 from shared.records import JsonObject
 
@@ -70,3 +72,14 @@ class DateLeaf(Leaf):
         if date is None:
             return {}
         return {"date": show_instant(date), "days_left": round((date - now) / DAY, 6)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """The date, how far away it is, and from when until when that counts."""
+        date, told = self._date.read(view.context), self._date.says(view.context)
+        if date is None:
+            return told
+        away = f"in {span(date - now)}" if date >= now else f"{span(now - date)} ago"
+        if self._after is not None:
+            return Said(f"{told.words}, {away}; it counts from {span(self._after)} after it on, {moment(date + self._after)}")
+        begins = date - (self._before or 0)
+        return Said(f"{told.words}, {away}; it counts from {span(self._before or 0)} before it, {moment(begins)}, until then")

@@ -16,6 +16,7 @@ from typing import Any
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
 from services.rules.core.shift import Shift, ShiftLeaf
+from services.rules.core.words import number, percent
 from shared.records import JsonObject
 
 
@@ -39,6 +40,16 @@ class DropLeaf(ShiftLeaf):
     def shown(self, current: float, baseline: float) -> JsonObject:
         """`drop`, as a share of the baseline; null where there is none."""
         return {"drop": round((baseline - current) / baseline, 6) if baseline else None}
+
+    def says_shift(self, current: float, baseline: float) -> str:
+        """The drop, or why there is none to speak of."""
+        if baseline <= 0:
+            return "nothing that could fall"
+        if not at_least(baseline, self.form.floor):
+            return f"too little to judge, a floor of {number(self.form.floor)} is asked for"
+        change = (baseline - current) / baseline
+        fell = f"a drop of {percent(change)}" if change > 0 else "no drop"
+        return f"{fell}; {percent(self.form.by)} is asked for"
 
     def could_hold(self, memory: list[Any] | None) -> bool:
         """Of counts: what is kept in all, spread over the blocks, is the highest baseline that can come."""

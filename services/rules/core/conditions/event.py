@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
+from services.rules.core.clauses import Said, parts_of_matchers
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import EventFilter
+from services.rules.core.words import events
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 
@@ -37,10 +39,11 @@ class EventLeaf(Leaf):
     impulse = True
 
     def __init__(self, form: Event, place: int, setting: Setting) -> None:
-        self.filter = form
+        self.filter = self.form = form
         self.place = place
-        where = form.compiled_where(setting.timezone)
-        self._shown = sorted(path for path in (where.paths if where else ()) if path.startswith("properties."))
+        self._where = form.compiled_where(setting.timezone)
+        paths = self._where.paths if self._where is not None else ()
+        self._shown = sorted(path for path in paths if path.startswith("properties."))
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Whether the event of this instant matched the filter."""
@@ -55,3 +58,14 @@ class EventLeaf(Leaf):
             path.rsplit(".", 1)[-1]: event.properties.get(path.split(".")[1]) for path in self._shown if path.count(".") == 1
         }
         return {"event": event.name, "occurred_at": show_instant(event.occurred_at or now), **shown}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """The event of this instant and what `where` says of it; between events there is nothing to say."""
+        event = view.event
+        if event is None or not self.form.hears(event.name):
+            return Said(f"at an event {events(self.form)}; there is none at this instant")
+        if self._where is None:
+            return Said(f"the event {event.name} with the id {event.id}")
+        itself = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
+        told = self._where.tell({**view.context, "properties": event.properties, "event": itself}, now)
+        return Said(f"the event {event.name} with the id {event.id}, where", clauses=parts_of_matchers(told))

@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Self
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.cron import Cron
 from services.rules.core.fields import Duration, Form
 from services.rules.core.traits import TraitDate, trait_path
+from services.rules.core.words import moment, span
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 
@@ -64,11 +66,15 @@ class EveryLeaf(Leaf):
 
     def __init__(self, form: Every, setting: Setting) -> None:
         self._next: Occurrence
+        self._date: TraitDate | None = None
         if form.since is not None and form.each is not None:
             self.paths = frozenset({form.since})
-            self._next = _each(TraitDate(form.since, setting.timezone), form.each)
+            self._date = TraitDate(form.since, setting.timezone)
+            self._next = _each(self._date, form.each)
+            self._asked = f"each {span(form.each)} since {form.since}"
         else:
             self._next = _by(Cron(form.cron or "", setting.timezone))
+            self._asked = f"`{form.cron}` in {setting.timezone}"
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """A deadline `d` is evaluated at `d` plus one microsecond; at an event nothing recurs."""
@@ -81,6 +87,15 @@ class EveryLeaf(Leaf):
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`occurrence`: its instant."""
         return {"occurrence": show_instant(now - 1)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """When it recurs next."""
+        if self._date is not None and self._date.read(view.context) is None:
+            return self._date.says(view.context)
+        following = self._next(view, now)
+        return Said(
+            f"at a recurring date {self._asked}: {'never again' if following is None else f'next on {moment(following)}'}"
+        )
 
 
 def _by(cron: Cron) -> Occurrence:

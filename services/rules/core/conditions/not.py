@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from pydantic import ConfigDict, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import Combine, ConditionField, Leaf, Setting, Verdict
+from services.rules.core.condition import Combine, ConditionField, ConditionForm, Leaf, Setting, Verdict
 
 
 class Not(RootModel[ConditionField]):
@@ -26,6 +26,11 @@ class Not(RootModel[ConditionField]):
         if self.root.impulse:
             raise PydanticCustomError("not_impulse", "not takes a level; an event has no opposite: use silence")
         return self
+
+    @property
+    def parts(self) -> list[ConditionForm]:
+        """The one condition."""
+        return [self.root]
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """Kleene's negation."""

@@ -13,11 +13,13 @@
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.rules.core.clauses import Clause, Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
 from services.rules.core.fields import Duration, EventFilter, Form, Measure, MeasureField, Positive
@@ -25,6 +27,7 @@ from services.rules.core.metrics.contract import Metric
 from services.rules.core.metrics.newest import NewestInstants, NewestKeys
 from services.rules.core.metrics.seen import FirstSeen, LastSeen
 from services.rules.core.traits import TraitDate, trait_path
+from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 
@@ -97,10 +100,11 @@ class NotReachedLeaf(Leaf):
         self.within = form.within
         self._date: TraitDate | None = None
         if isinstance(form.since, str):
-            self._date = TraitDate(form.since, setting.timezone)
+            self._date, self._since = TraitDate(form.since, setting.timezone), form.since
             self.paths = frozenset({form.since})
         else:
             anchor = form.since.event
+            self._since = events(anchor)
             self.metrics += (LastSeen(anchor) if form.since.restart else FirstSeen(anchor),)
 
     def _anchor(self, metrics: Metrics, view: View) -> Instant | None:
@@ -135,6 +139,26 @@ class NotReachedLeaf(Leaf):
             for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False)
         }
         return {"since": show_instant(anchor), "missing": self._missing(metrics, anchor), "reached": reached}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """The anchor, the time given, and each milestone."""
+        anchor = self._anchor(metrics, view)
+        if anchor is None:
+            return Said(f"{self._since} was never seen") if self._date is None else self._date.says(view.context)
+        ends = anchor + self.within
+        over = "were over on" if now > ends else "are over on"
+        words = f"the {span(self.within)} since {self._since}, {moment(anchor)}, {over} {moment(ends)}; until then should be met"
+        return Said(words, clauses=tuple(self._milestones(metrics, anchor)))
+
+    def _milestones(self, metrics: Metrics, anchor: Instant) -> Iterator[Clause]:
+        for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False):
+            memory = metrics.get(metric.key)
+            reached = min(_after(count, memory, anchor), count.at_least)
+            needed = amount(count.measure, count.at_least, count)
+            within = "" if count.over is None else f" within {span(count.over)}"
+            words = f"{name}: {number(reached)} of {needed}{within}"
+            evidence = {"milestone": name, "reached": reached, "at_least": count.at_least}
+            yield Clause(kind="milestone", verdict=_met(count, memory, anchor), words=words, evidence=evidence)
 
 
 def _metric(count: MilestoneCount, setting: Setting) -> Metric:

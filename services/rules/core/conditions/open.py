@@ -19,12 +19,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from services.rules.core.bounds import Bounded
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
 from services.rules.core.fields import Duration
 from services.rules.core.metrics.things import Thing, Things
+from services.rules.core.words import span
 from shared.instants import DAY, Instant
-from shared.matchers import EventMatchers, compile_matchers
+from shared.matchers import EventMatchers, asked, compile_matchers
 from shared.records import JsonObject
 
 
@@ -86,6 +88,14 @@ class OpenLeaf(Leaf):
         """`open`: how many; `oldest_days`: how long the oldest of them has been, in days of 24 hours."""
         since = [thing["o"][0] for thing in self._matching(metrics, view, now) if now - thing["o"][0] > self._for]
         return {"open": len(since), "oldest_days": round((now - min(since)) / DAY, 6) if since else None}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """How many, of what, for how long, against the bound."""
+        bound, found = self.form.bound_says(view.context), self._number(metrics, view, now)
+        which = f"{'thing' if found == 1 else 'things'} open (by {self.form.by})"
+        which += f" (where {asked(self.form.where)})" if self.form.where is not None else ""
+        which += f" for more than {span(self.form.for_)}" if self.form.for_ is not None else ""
+        return Said(f"{found} {which}; {bound.words} is asked for", bound.lacking)
 
 
 def _context(thing: Thing, view: View) -> dict[str, JsonObject]:

@@ -14,6 +14,7 @@ A baseline of nothing is an infinite rise (shown as null); a current of nothing 
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
 from services.rules.core.shift import Shift, ShiftLeaf
+from services.rules.core.words import number, percent
 from shared.records import JsonObject
 
 
@@ -37,3 +38,13 @@ class RiseLeaf(ShiftLeaf):
     def shown(self, current: float, baseline: float) -> JsonObject:
         """`rise`, as a share of the baseline; null where the baseline is nothing."""
         return {"rise": round((current - baseline) / baseline, 6) if baseline else None}
+
+    def says_shift(self, current: float, baseline: float) -> str:
+        """The rise, or why there is none to speak of."""
+        if current <= 0:
+            return "nothing that could have risen"
+        if not at_least(current, self.form.floor):
+            return f"too little to judge, a floor of {number(self.form.floor)} is asked for"
+        change = (current - baseline) / baseline if baseline > 0 else None
+        rose = "a rise from nothing" if change is None else f"a rise of {percent(change)}" if change > 0 else "no rise"
+        return f"{rose}; {percent(self.form.by)} is asked for"

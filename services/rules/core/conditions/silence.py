@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.fields import Duration, EventFilter
 from services.rules.core.metrics.seen import LastSeen
+from services.rules.core.words import events, moment, span
 from shared.instants import DAY, Instant, show_instant
 from shared.records import JsonObject
 
@@ -38,7 +40,7 @@ class SilenceLeaf(Leaf):
     events_only_clear = True
 
     def __init__(self, form: Silence) -> None:
-        self.filter = form
+        self.filter = self.form = form
         self.metrics = (LastSeen(self.filter),)
         self.key = self.metrics[0].key
         self.limit = form.for_
@@ -68,3 +70,13 @@ class SilenceLeaf(Leaf):
             "last_seen": None if last is None else show_instant(last),
             "silent_days": None if begin is None else round((now - begin) / DAY, 6),
         }
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """How long ago, against how long is asked for."""
+        begin, last = self._begin(metrics, view), metrics.get(self.key)
+        names, limit = events(self.form), f"more than {span(self.limit)} is asked for"
+        if begin is None:
+            return Said(f"{names} was never seen, and without `since: start` never is not a silence")
+        if last is None:
+            return Said(f"no {names} ever, which counts from {moment(begin)}: {span(now - begin)} of silence; {limit}")
+        return Said(f"no {names} for {span(now - begin)}, the last on {moment(last)}; {limit}")

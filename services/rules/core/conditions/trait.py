@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, RootModel
 
+from services.rules.core.clauses import Said, parts_of_matchers
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from shared.instants import Instant
 from shared.matchers import AccountMatchers, compile_matchers
@@ -45,3 +46,7 @@ class TraitLeaf(Leaf):
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The value found at each path, by its last word."""
         return {clause.path.rsplit(".", 1)[-1]: clause.found for clause in self._matchers.explain(view.context, now)}
+
+    def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
+        """Clause by clause."""
+        return Said("the traits match", clauses=parts_of_matchers(self._matchers.tell(view.context, now)))
