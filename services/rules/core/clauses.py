@@ -11,7 +11,7 @@ from shared.records import JsonObject
 class Clause(msgspec.Struct, kw_only=True):
     """One clause. `kind` is a condition's (`count`, `all`), `field` of a matcher, `milestone`; `verdict` is None where unknown.
 
-    `lacking` names the fields for whose sake it is unknown: they are missing, or of a wrong type.
+    `lacking` names the fields for whose sake it is unknown, or never comes: they are missing, or of a wrong type.
     """
 
     kind: str

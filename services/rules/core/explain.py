@@ -88,7 +88,8 @@ class _Telling:
         except Exception as error:  # noqa: BLE001 - a fault of ours is what people ask about: it is the answer, and not its end
             what = {"error": type(error).__name__, "place": place_of(error)}
             return Clause(kind=kind, verdict=None, words=f"a fault of ours: {what['error']} in {what['place']}", evidence=what)
-        lacking = said.lacking if verdict is None else ()
+        # An impulse that lacks its anchor is never unknown: it never comes.
+        lacking = said.lacking if verdict is None or leaf.impulse else ()
         return Clause(kind=kind, verdict=verdict, words=said.words, evidence=evidence, lacking=lacking, clauses=said.clauses)
 
 
