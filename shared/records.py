@@ -1,8 +1,8 @@
 """The records on the log's two topics: the only thing that services share while they run.
 
 `events`, keyed by account (or by whom an event is about), carries `Event`, `Mapping`, `Tick`, `Applied`, `Paused` and
-`Resumed`. `runs`, keyed by account, carries `RunOpened` and `RunResolved`. A record is one JSON object whose `type` names
-its kind.
+`Resumed`. `runs`, keyed by account, carries `RunOpened`, `RunResolved` and `RunGoal`. A record is one JSON object whose `type`
+names its kind.
 """
 
 from typing import Any
@@ -127,7 +127,17 @@ class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_def
     reason: str
 
 
-RunsRecord = RunOpened | RunResolved
+class RunGoal(msgspec.Struct, tag_field="type", tag="run.goal", omit_defaults=True, kw_only=True, gc=False):
+    """What became of a run's goal: `outcome` is reached or missed, at that instant. A run that resolved may still reach it."""
+
+    run_id: str
+    account_id: str
+    play: str
+    at: Instant
+    outcome: str
+
+
+RunsRecord = RunOpened | RunResolved | RunGoal
 
 encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(JsonObject).decode

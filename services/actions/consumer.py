@@ -20,7 +20,7 @@ from services.actions.workspace import Workspace
 from shared.clock import Clock
 from shared.db.away import DATABASE_AWAY
 from shared.log.contract import Log, LogUnavailable, Record
-from shared.records import RunOpened, RunResolved, RunsRecord, decode_runs_record, encode
+from shared.records import RunGoal, RunOpened, RunResolved, RunsRecord, decode_runs_record, encode
 from shared.telemetry import log_for
 from shared.topics import RUNS
 
@@ -112,7 +112,7 @@ class Consumer:
                 continue
             if isinstance(read, RunResolved):
                 resolved.append(read)
-            elif read.arm == "run":
+            elif isinstance(read, RunOpened) and read.arm == "run":
                 contexts.append({"run_id": read.run_id, "record": encode(read)})
                 deliveries += [] if first is None else [first]
                 logger.info("run taken", run=read.run_id, play=read.play, account=read.account_id)
@@ -136,7 +136,7 @@ class Consumer:
 def _read(value: bytes, people: People) -> tuple[RunsRecord, dict[str, Any] | None]:
     """A record, and the first delivery of the run that it opens."""
     read = decode_runs_record(value)
-    if isinstance(read, RunResolved) or read.arm != "run":
+    if isinstance(read, RunResolved | RunGoal) or read.arm != "run":
         return read, None
     return read, next_delivery(read, parse_steps(read.steps), None, context_of(read, people), read.opened_at)
 

@@ -35,7 +35,7 @@ def list_runs(
         show.as_json(runs)
         return
     columns = {"account": "account_id", "play": "play", "version": "version", "opened": "opened_at", "resolved": "resolved_at"}
-    rest = {"because": "resolution", "arm": "arm", "evidence": "evidence", "id": "run_id"}
+    rest = {"because": "resolution", "goal": "goal", "arm": "arm", "evidence": "evidence", "id": "run_id"}
     show.listing(runs, columns | rest, "There are no such runs.")
 
 
@@ -50,7 +50,8 @@ def show_run(run_id: Annotated[str, typer.Argument(help="Its id, as `runs list` 
 
 
 def _print(run: dict[str, Any]) -> None:
-    facts = ["run_id", "play", "version", "account_id", "subject", "user_id", "opened_at", "resolved_at", "resolution", "arm"]
+    facts = ["run_id", "play", "version", "account_id", "subject", "user_id", "opened_at", "resolved_at", "resolution"]
+    facts += ["goal", "goal_at", "arm"]
     rows = [[name, run[name]] for name in facts] + [[f"evidence.{name}", value] for name, value in run["evidence"].items()]
     show.table(["", ""], rows, "")
     sent = {"step": "step", "kind": "kind", "to": "destination", "state": "state", "reason": "reason", "id": "delivery_id"}

@@ -47,6 +47,7 @@ class Rows:
         self.forgotten_subjects: list[Row] = []
         self.runs: list[Row] = []
         self.resolved: list[Row] = []
+        self.goals: list[Row] = []
         self.decisions: list[Row] = []
         self.aliases: dict[str, Row] = {}
         self.unassigned: list[Row] = []
@@ -121,6 +122,9 @@ class Rows:
         for end in effects.resolved:
             self.resolved.append((end.run_id, end.resolved_at, end.reason))
             self._publish(owner, RUNS, end.account_id, encode(end), end.resolved_at)
+        for goal in effects.goals:
+            self.goals.append((goal.run_id, goal.at, goal.outcome))
+            self._publish(owner, RUNS, goal.account_id, encode(goal), goal.at)
         for made in effects.decisions:
             detail = _json(made.detail)
             self.decisions.append(

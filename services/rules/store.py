@@ -246,6 +246,7 @@ async def write(connection: AsyncConnection, rows: Rows) -> None:
     for table, columns, changed, keep in rows.upserts():
         await bulk.upsert(connection, table, columns, changed, keep)
     await bulk.update(connection, tables.run, ("run_id",), ("resolved_at", "resolution"), rows.resolved)
+    await bulk.update(connection, tables.run, ("run_id",), ("goal_at", "goal"), rows.goals)
     await bulk.delete(connection, tables.subject, ("account_id", "kind", "value"), rows.forgotten_subjects)
     await bulk.delete(connection, tables.unassigned, ("about", "source", "id"), rows.released)
 

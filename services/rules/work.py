@@ -153,12 +153,14 @@ def _account(work: Work, fresh: list[Heard]) -> Account | None:
 
 def _try(account: Account, effects: Effects, step: Callable[[], None]) -> Exception | None:
     kept = _copy(account)
-    opened, resolved, decided = len(effects.opened), len(effects.resolved), len(effects.decisions)
+    lists = (effects.opened, effects.resolved, effects.decisions, effects.goals)
+    lengths = [len(one) for one in lists]
     try:
         step()
     except Exception as error:  # noqa: BLE001 - as in `do`; here the step alone is given up, and leaves nothing behind
         _restore(account, kept)
-        del effects.opened[opened:], effects.resolved[resolved:], effects.decisions[decided:]
+        for one, length in zip(lists, lengths, strict=True):
+            del one[length:]
         return error
     return None
 

@@ -192,6 +192,9 @@ run = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("resolved_at", BigInteger),
     Column("resolution", Text),
+    # What became of its goal, and when: `reached` or `missed`; empty while it is watched, and where there is none to watch.
+    Column("goal", Text),
+    Column("goal_at", BigInteger),
     Column("arm", Text, nullable=False),
     Column("evidence", Json, nullable=False),
     Index(None, "account_id", "opened_at"),

@@ -111,3 +111,8 @@ def lived(play: JsonObject, *events: Event, until: float, **more: Any) -> list[t
 def decided(play: JsonObject, *events: Event, until: float, **more: Any) -> list[tuple[float, str]]:
     """Each decision as (day, reason)."""
     return [(day_of(one.at), one.reason) for one in replay(applied(play, **more), events, until).decisions]
+
+
+def goals(play: JsonObject, *events: Event, until: float, **more: Any) -> list[tuple[float, str]]:
+    """What became of the runs' goals, each as (day, outcome)."""
+    return [(day_of(one.at), one.outcome) for one in replay(applied(play, **more), events, until).goals]

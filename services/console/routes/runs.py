@@ -19,7 +19,10 @@ router = APIRouter(tags=["runs"])
 
 
 class Run(Shown):
-    """One rising edge of a play for one subject. `evidence`: the numbers that made it true; `arm`: run, holdout or shadow."""
+    """One rising edge of a play for one subject. `evidence`: the numbers that made it true; `arm`: run, holdout or shadow.
+
+    `goal` is reached or missed, at `goal_at`; null while it is still watched, or where there is none.
+    """
 
     run_id: str
     play: str
@@ -30,6 +33,8 @@ class Run(Shown):
     opened_at: Moment
     resolved_at: Moment | None
     resolution: str | None
+    goal: str | None
+    goal_at: Moment | None
     arm: str
     evidence: dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from services.rules.core.condition import Combine, Leaf, Setting
 from services.rules.core.fields import EventFilter
+from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.play import Play, identity_of
 from shared.matchers import compile_matchers
@@ -28,7 +29,13 @@ class CompiledPlay:
         self.resolve: Combine | None = None
         if self.form.resolve_when is not None:
             self.resolve = self.form.resolve_when.grow(setting, self.leaves)
-        self.metric_keys = frozenset(metric.key for leaf in self.leaves for metric in leaf.metrics)
+        self.goal: CompiledGoal | None = None
+        if self.form.goal is not None:
+            self.goal = CompiledGoal(self.form.goal, applied.document["goal"], setting)
+        self.goal_traits = self.goal.account_traits if self.goal is not None else frozenset()
+        self.metrics: list[Metric] = [metric for leaf in self.leaves for metric in leaf.metrics]
+        self.metrics += self.goal.metrics if self.goal is not None else []
+        self.metric_keys = frozenset(metric.key for metric in self.metrics)
         self.hold = self.form.hold
         self.cooldown = self.form.cooldown
         self.rollout, self.holdout = self.form.rollout, self.form.holdout
@@ -40,7 +47,8 @@ class CompiledPlay:
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
         # The plainest: one level that remembers nothing, for everybody. See `judge.stays_false`.
-        self.plain_leaf = self.only_leaf if self.monotone and not (self.audience or self.impulse or self.remembering) else None
+        special = self.audience or self.impulse or self.remembering or self.goal
+        self.plain_leaf = self.only_leaf if self.monotone and not special else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
         self.needs_time = (

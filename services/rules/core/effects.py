@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.instants import Instant
-from shared.records import JsonObject, RunOpened, RunResolved
+from shared.records import JsonObject, RunGoal, RunOpened, RunResolved
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -28,6 +28,7 @@ class Effects(msgspec.Struct):
     opened: list[RunOpened] = []
     resolved: list[RunResolved] = []
     decisions: list[Decision] = []
+    goals: list[RunGoal] = []
 
     def __bool__(self) -> bool:
-        return bool(self.opened or self.resolved or self.decisions)
+        return bool(self.opened or self.resolved or self.decisions or self.goals)

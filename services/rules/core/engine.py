@@ -16,14 +16,16 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.rules.core.compiled import CompiledPlay
-from services.rules.core.condition import BoundaryLeaf, View
+from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.faults import Before, fault, put_back
 from services.rules.core.fields import EventFilter
 from services.rules.core.judge import Judgement, stays_false
 from services.rules.core.routes import Route, value_of
+from services.rules.core.starts import restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
+from services.rules.core.watching import bring_goals, watch, watch_on
 from shared.instants import Instant
 from shared.matchers import moment_of
 from shared.records import Applied, Event, JsonObject
@@ -55,7 +57,8 @@ class Engine:
         self._routes: dict[str, list[Route]] = {}
         self._heard_since: dict[tuple[str, ...], Instant] = {}
         others = [play for play in self.plays if play.kind != ACCOUNT]
-        self._traits_of_others = frozenset(trait for play in others for trait in play.account_traits)
+        self._traits_of_others = frozenset(trait for play in others for trait in play.account_traits | play.goal_traits)
+        self._with_goals = [play for play in self.plays if play.goal is not None]
 
     # ------------------------------------------------------------------ what the shell calls
 
@@ -77,14 +80,18 @@ class Engine:
         routes = self._routes.get(event.name) or self._routes_of(event.name)
         route = routes[0]
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
-        if route.interests or not account.begun:
+        if route.wanted or not account.begun:
             self._hear(account, ITSELF, account.subjects.get(ITSELF), route, event, now, effects)
             account.begun = True
+            if route.aims:
+                self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
         for route in routes[1:] if len(routes) > 1 else ():
             value = value_of(route.kind, event)
             if value is not None:
                 key = SubjectKey(route.kind, value)
                 self._hear(account, key, account.subjects.get(key), route, event, now, effects)
+                if route.aims:
+                    self._look_at_goals(route.aims, account, key, event, now, effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -119,6 +126,7 @@ class Engine:
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
             for play in anew:
                 self._activate(account, key, document, play, started, at, effects)
+            watch_on(self.plays, document, View(account, key, document.start, self._listening, None, ()), at, effects)
             document.settle()
 
     def _activate(
@@ -183,7 +191,7 @@ class Engine:
         if document.last is not None:
             document.last = now
         hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
-        if route.bucketed:
+        if route.decides:
             self._decide_before(account, key, document, route, event, now)
         judged: list[CompiledPlay] = []
         metrics, first = document.metrics, False
@@ -222,6 +230,7 @@ class Engine:
                 if own is not None:
                     view = View(account, key, document.start, self._listening, None, ())
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
+        bring_goals(route.aims, document, View(account, key, document.start, self._listening, None, ()), now)
 
     def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
         """Which of the route's filters the event passes. An unknown `where` does not match."""
@@ -248,7 +257,7 @@ class Engine:
         if event.traits:
             account.set_traits(event.traits)
             if "started_at" in changed:
-                self._restart(account, now)
+                restart(account, self._of_kind[ACCOUNT], self._listening, self._started(account), now)
         if event.user_traits and event.user_id is not None:
             account.set_user_traits(event.user_id, event.user_traits)
         routes = {route.kind: route for route in self._routes_of(event.name)}
@@ -269,6 +278,14 @@ class Engine:
                 concerned = [play for play in concerned if play not in judged]
             if concerned and not event.imported:
                 self._reconsider(account, key, concerned, event, now, effects)
+            if self._with_goals and key in account.subjects:
+                self._look_at_goals(self._with_goals, account, key, event, now, effects)
+
+    def _look_at_goals(
+        self, plays: Sequence[CompiledPlay], account: Account, key: SubjectKey, event: Event, now: Instant, effects: Effects
+    ) -> None:
+        document = account.subjects[key]
+        watch(plays, document, View(account, key, document.start, self._listening, event, ()), now, now, effects)
 
     def _reconsider(
         self, account: Account, key: SubjectKey, plays: Sequence[CompiledPlay], event: Event, now: Instant, effects: Effects
@@ -305,32 +322,6 @@ class Engine:
 
     def _started(self, account: Account) -> Instant | None:
         return moment_of(account.traits.get("started_at"), _UTC)
-
-    def _restart(self, account: Account, now: Instant) -> None:
-        """`started_at` became known or changed: first verdicts that are still to come move with it."""
-        started = self._started(account)
-        document = account.subjects.get(ITSELF)
-        if document is not None:
-            before, document.start = document.start, account.first_seen_at if started is None else started
-            self._decide_again(account, document, before, now)
-        for key, one in account.subjects.items():
-            for state in one.plays.values():
-                if state.first_at is not None:
-                    state.first_at = max(started or now, now)
-                    state.deadline = None if state.deadline is None else state.first_at
-            one.settle()
-            account.changed.add(key)
-
-    def _decide_again(self, account: Account, document: Document, before: Instant, now: Instant) -> None:
-        """What was decided with the start of before stands until the next boundary."""
-        then = View(account, ITSELF, before, self._listening, None, ())
-        view = View(account, ITSELF, document.start, self._listening, None, ())
-        for play in self._of_kind[ACCOUNT]:
-            own = document.plays[play.name].own
-            if own:
-                for place, leaf in play.remembering:
-                    if isinstance(leaf, BoundaryLeaf):
-                        own[place] = leaf.restarted(leaf.decided(document.metrics, own[place], then, now), view)
 
     def _listening(self, filter: EventFilter) -> Instant:
         """Since when the names are listened to: the catalogue's word, else the log's first record; of several the latest."""
@@ -395,3 +386,4 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a fault in one play's judgement stops no other play, and not the partition
             put_back(before, state, at, effects)
             effects.decisions.append(fault(play, view, at, error))
+        watch((play,), document, view, now, at, effects)

@@ -166,6 +166,8 @@ class Judgement:
         opened = self._run(arm)
         if not play.impulse or play.resolve is not None:
             state.open_runs = (*state.open_runs, opened.run_id)
+        if play.goal is not None:
+            play.goal.begin(state, opened.run_id, self.at)
         self.effects.opened.append(opened)
         if arm != "run":
             self._note(arm)

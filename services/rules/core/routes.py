@@ -5,7 +5,8 @@ from typing import Any
 
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import BoundaryLeaf
-from services.rules.core.fields import read_path
+from services.rules.core.fields import EventFilter, read_path
+from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.state import ITSELF, Document, PlayState
 from shared.instants import Instant
@@ -44,7 +45,7 @@ class Interest:
         places = [(place, play.leaves[place]) for place in sorted(leaves)]
         self.boundary_leaves = [(place, leaf) for place, leaf in places if isinstance(leaf, BoundaryLeaf)]
         self.only_boundaries = len(self.boundary_leaves) == len(leaves)
-        self.only_clears = all(leaf.events_only_clear for leaf in concerned) and play.monotone
+        self.only_clears = all(leaf.events_only_clear for leaf in concerned) and play.monotone and play.goal is None
 
     def matters(self, state: PlayState, hits: Sequence[bool], now: Instant) -> bool:
         """Whether the verdict must be taken at this event."""
@@ -66,7 +67,7 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("bucketed", "hits", "interests", "kind", "observers", "roots", "wheres")
+    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "roots", "wanted", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
@@ -76,6 +77,8 @@ class Route:
         self.wheres: list[Where | None] = []
         self.observers: list[Observer] = []
         self.interests: list[Interest] = []
+        # The plays whose goal hears the name: only of use while a run of theirs is watched.
+        self.aims: list[CompiledPlay] = []
         places: dict[str, int] = {}
         seen: set[str] = set()
         for play in plays:
@@ -85,23 +88,45 @@ class Route:
             for place, metric, filter in play.filters():
                 if not filter.hears(name):
                     continue
-                where = places.setdefault(f"{play.form.timezone} {filter.where!r}", len(places))
-                if where == len(self.wheres):
-                    self._add_where(filter.compiled_where(play.form.timezone))
+                where = self._place(places, filter, play.form.timezone)
                 leaves.add(place)
                 heard.append(where)
                 if metric is None:
                     impulses.append((place, where))
                     continue
-                if metric.key not in seen:
-                    seen.add(metric.key)
-                    self.observers.append(Observer(metric, where))
+                self._observe(metric, where, seen)
             if leaves:
                 self.interests.append(Interest(play, leaves, heard, impulses))
+            if play.goal is not None:
+                self._aim(play, play.goal, name, places, seen)
+        # Whether anybody makes anything of the name.
+        self.wanted = bool(self.interests or self.aims)
         # The leaves that decide at boundaries, with their play's name and their place.
         self.bucketed = [(one.name, place, leaf) for one in self.interests for place, leaf in one.boundary_leaves]
+        # Whether anything heard of this name may change what was to be decided at a boundary before it.
+        self.decides = bool(self.bucketed) or any(play.goal is not None and play.goal.remembering for play in self.aims)
         # Where no filter has a `where`, what passes is known beforehand.
         self.hits: list[bool] | None = None if any(self.wheres) else [True] * len(self.wheres)
+
+    def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:
+        heard: list[int] = []
+        for metric in goal.metrics:
+            if metric.filter.hears(name):
+                heard.append(self._place(places, metric.filter, play.form.timezone))
+                self._observe(metric, heard[-1], seen)
+        if heard:
+            self.aims.append(play)
+
+    def _observe(self, metric: Metric, where: int, seen: set[str]) -> None:
+        if metric.key not in seen:
+            seen.add(metric.key)
+            self.observers.append(Observer(metric, where))
+
+    def _place(self, places: dict[str, int], filter: EventFilter, timezone: str) -> int:
+        where = places.setdefault(f"{timezone} {filter.where!r}", len(places))
+        if where == len(self.wheres):
+            self._add_where(filter.compiled_where(timezone))
+        return where
 
     def _add_where(self, where: CompiledMatchers | None) -> None:
         self.wheres.append(None if where is None else where.verdict)

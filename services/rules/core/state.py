@@ -24,6 +24,21 @@ class SubjectKey(NamedTuple):
 ITSELF = SubjectKey("account", "")
 
 
+class Watch(msgspec.Struct, array_like=True, gc=False):
+    """One run whose goal is watched. `own`: the memory of the goal's leaves, where one remembers."""
+
+    run_id: str
+    opened_at: Instant
+    own: list[Any] | None = None
+
+
+class Watching(msgspec.Struct, omit_defaults=True, gc=False, rename={"goal": "g", "runs": "r"}):
+    """The watched runs of one play for one subject, and the identity of the goal's condition."""
+
+    goal: str
+    runs: list[Watch] = []
+
+
 class PlayState(
     msgspec.Struct,
     omit_defaults=True,
@@ -39,6 +54,7 @@ class PlayState(
         "last_opened": "l",
         "own": "m",
         "deadline": "d",
+        "watching": "g",
     },
 ):
     """Where one play stands for one subject. Instants are log time. Short names in JSON: documents are written often."""
@@ -62,6 +78,8 @@ class PlayState(
     own: list[Any] | None = None
     # The first later instant at which this play may change its mind by itself.
     deadline: Instant | None = None
+    # The runs whose goal is neither reached nor missed yet; None where there is none, or no goal.
+    watching: Watching | None = None
 
     def waits_for_start(self, now: Instant) -> bool:
         """Whether the first verdict is still to come after `now`."""
@@ -98,7 +116,7 @@ class Document(msgspec.Struct, omit_defaults=True, gc=False):
     @property
     def forgotten_at(self) -> Instant | None:
         """The deadline at which a user or a value that was not heard of for long is forgotten; None for an account."""
-        if self.last is None or any(state.open_runs for state in self.plays.values()):
+        if self.last is None or any(state.open_runs or state.watching for state in self.plays.values()):
             return None
         return self.last + FORGOTTEN_AFTER
 

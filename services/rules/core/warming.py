@@ -25,7 +25,7 @@ def new_metrics(plays: Iterable[CompiledPlay], before: Iterable[CompiledPlay]) -
 
 
 def _metrics(plays: Iterable[CompiledPlay]) -> dict[tuple[str, str], Metric]:
-    return {(play.kind, metric.key): metric for play in plays for leaf in play.leaves for metric in leaf.metrics}
+    return {(play.kind, metric.key): metric for play in plays for metric in play.metrics}
 
 
 def names_of(metrics: Iterable[Metric]) -> frozenset[str] | None:
