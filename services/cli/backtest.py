@@ -148,6 +148,7 @@ class _Follower:
         self._task = self.progress.add_task("events", total=None)
         self._people = people_of(checked.workspace)
         self._collect = collect
+        self._with_goals = {play.name for play in checked.plays if "goal" in play.document}
         self._lines: list[tuple[Instant, str, str, str, str, bytes]] = []
 
     def found(self, events: int) -> None:
@@ -166,7 +167,8 @@ class _Follower:
         if self._collect:
             opened = run.opened
             order = (opened.opened_at, opened.play, opened.account_id, opened.subject, opened.run_id)
-            self._lines.append((*order, run_line(run, rendered_steps(opened, self._people))))
+            line = run_line(run, rendered_steps(opened, self._people), has_goal=opened.play in self._with_goals)
+            self._lines.append((*order, line))
 
     def write(self, path: Path) -> None:
         """Write the lines in the order in which the runs opened."""
@@ -201,6 +203,7 @@ def _print(answer: "Answer") -> None:
     ]
     show.table(columns, rows, "no plays")
     _print_labels(answer)
+    _print_goals(answer)
     for name, figures in answer.plays.items():
         for path, lacking in figures.lacking.items():
             show.say(f"{name}: {lacking} accounts have no {path}; its audience is unknown for them")
@@ -227,6 +230,16 @@ def _print_labels(answer: "Answer") -> None:
             ])  # fmt: skip
     if rows:
         show.table(columns, rows, "no labels")
+
+
+def _print_goals(answer: "Answer") -> None:
+    rows = [
+        [name, arm, goal.watched, goal.reached, _share(goal.share, goal.intervals["share"])]
+        for name, figures in answer.plays.items()
+        for arm, goal in (figures.goal or {}).items()
+    ]
+    if rows:
+        show.table(["play", "arm", "runs watched to the end", "goal reached", "share"], rows, "no goals")
 
 
 def _figure(value: float | None, interval: tuple[float, float] | None) -> str:

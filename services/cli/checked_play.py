@@ -21,7 +21,7 @@ from shared.workspace.problems import Problem, problem_at, problems_of
 from shared.workspace.segments import with_segments
 from shared.workspace.yaml import Document, read_yaml
 
-_CONDITIONS = ("when", "resolve_when")
+_CONDITIONS: tuple[Loc, ...] = (("when",), ("resolve_when",), ("goal", "when"))
 # Problems that say that a name is not in the settings.
 _ABOUT_NAMES = ("destination", "segment", "team", "event_name")
 
@@ -131,7 +131,7 @@ class _Checking:
 
     def _events(self) -> None:
         catalogue = self.workspace.catalogue
-        conditions = [(self.data.get(key), (key,)) for key in _CONDITIONS]
+        conditions = [(part_at(self.data, loc), loc) for loc in _CONDITIONS]
         for condition, loc in conditions if catalogue else []:
             for place, name in event_names(condition, loc):
                 if not is_known(name, catalogue):
@@ -164,14 +164,20 @@ class _Checking:
                 self.note(place, message, name, self.workspace.teams, "team")
 
 
-def value_at(data: Any, loc: Loc) -> Any:
-    """The text or number at a place; None where there is none."""
+def part_at(data: Any, loc: Loc) -> Any:
+    """What is at a place; None where there is nothing."""
     for element in loc:
         try:
             data = data[element]
         except (KeyError, IndexError, TypeError):
             return None
-    return data if isinstance(data, str | int | float) else None
+    return data
+
+
+def value_at(data: Any, loc: Loc) -> Any:
+    """The text or number at a place; None where there is none."""
+    found = part_at(data, loc)
+    return found if isinstance(found, str | int | float) else None
 
 
 def _assignees(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:

@@ -7,6 +7,7 @@ held up: the account is loaded afresh and taken step by step, and only the step 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import partial
+from typing import Any
 
 from services.rules.accounts import Loaded
 from services.rules.core.effects import Effects
@@ -153,7 +154,7 @@ def _account(work: Work, fresh: list[Heard]) -> Account | None:
 
 def _try(account: Account, effects: Effects, step: Callable[[], None]) -> Exception | None:
     kept = _copy(account)
-    lists = (effects.opened, effects.resolved, effects.decisions, effects.goals)
+    lists: tuple[list[Any], ...] = (effects.opened, effects.resolved, effects.decisions, effects.goals)
     lengths = [len(one) for one in lists]
     try:
         step()

@@ -8,6 +8,7 @@ from services.actions.rendering import People
 from shared.db.tables import delivery, partition, run_context, task
 from shared.instants import DAY, HOUR, SECOND
 from shared.log.contract import Record
+from shared.records import RunGoal
 from tests.actions.scene import MONDAY, TASK, Stage, Tool, end_now, hooks, lease_one, run_opened, run_resolved, task_to, unique
 
 WAIT_3D = {"wait": {"for": "3d"}}
@@ -36,6 +37,14 @@ async def test_holdout_and_shadow_deliver_nothing(stage: Stage) -> None:
     await stage.work()
     assert await stage.states() == []
     assert await stage.rows(run_context) == []
+
+
+async def test_what_became_of_a_goal_delivers_nothing_and_stops_nothing(stage: Stage) -> None:
+    goal = RunGoal(run_id="run-1", account_id="acme", play="usage-drop", at=MONDAY, outcome="reached")
+    await stage.take(run_opened(TASK), goal)
+    await stage.work()
+    assert await stage.states() == [("0", "delivered")]
+    assert await stage.letters() == []
 
 
 async def test_offsets_are_kept_with_what_came_of_the_records(stage: Stage) -> None:

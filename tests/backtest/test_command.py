@@ -106,6 +106,22 @@ def test_each_line_is_a_run_in_the_order_in_which_they_opened(folder: Path):
     assert quiet["steps"] == []
 
 
+def test_a_goal_is_told_with_its_run_and_counted(folder: Path):
+    (folder / "plays" / "unhappy.yaml").write_text(
+        "play: unhappy\n"
+        "when: {event: nps.answered}\n"
+        "goal: {when: {count: {of: report.exported, over: 7d, at_least: 2}}, within: 20d}\n"
+    )
+    found = summary(folder, *ALL, "--runs", "out.jsonl")["plays"]
+    # Both answer on day 6; a exported on days 0 and 5, b then on day 10 too.
+    told = {line["account_id"]: line["goal_reached_at"] for line in lines(folder / "out.jsonl") if line["play"] == "unhappy"}
+    assert told == {"a": iso(6), "b": iso(6)}
+    assert {arm: (goal["watched"], goal["reached"]) for arm, goal in found["unhappy"]["goal"].items()} == {"run": (2, 2)}
+    assert found["quiet"]["goal"] is None
+    assert "goal_reached_at" not in next(line for line in lines(folder / "out.jsonl") if line["play"] == "quiet")
+    assert "goal reached" in invoke(folder, *ALL).stdout
+
+
 def test_steps_are_rendered_and_not_sent(folder: Path):
     summary(folder, *ALL, "--runs", "out.jsonl")
     task, wait, broken = lines(folder / "out.jsonl")[0]["steps"]

@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from services.rules.backtest.goals import GoalTally
 from services.rules.backtest.summary import PlayFigures, summarize
 from services.rules.backtest.weeks import LabelTally, Tally
 from shared.instants import DAY
@@ -45,6 +46,21 @@ def test_nothing_to_divide_by_is_none():
     assert found.intervals["runs_per_100_account_weeks"] is None
     label = found.labels["churned"]
     assert (label.base_rate, label.precision, label.lift, label.lift_weeks, label.caught, label.lead_days) == (None,) * 6
+
+
+def test_goals_are_counted_by_arm():
+    goals = [{"run": GoalTally(2, 1)}, {"run": GoalTally(2, 2), "holdout": GoalTally(1, 0)}, {}]
+    found = summarize([account()] * 3, WITHIN, {}, goals).goal
+    assert found is not None
+    assert {arm: (one.watched, one.reached, one.share) for arm, one in found.items()} == {
+        "run": (4, 3, 0.75),
+        "holdout": (1, 0, 0),
+    }
+    assert found["run"].intervals["share"] == (0.5, 1)
+
+
+def test_a_play_without_a_goal_has_no_figures_of_one():
+    assert figures(*ACCOUNTS).goal is None
 
 
 def test_no_accounts_at_all():

@@ -91,6 +91,13 @@ async def test_a_run_shows_its_evidence_deliveries_and_tasks(console: Console):
     assert (await console.ask("GET", "/runs/r2")).status_code == 404
 
 
+async def test_a_run_shows_what_became_of_its_goal(console: Console):
+    reached = a_run("r1", goal="reached", goal_at=NOW + 1)
+    await write(console, run, reached, a_run("r2"))
+    assert [(await console.get(f"/runs/{name}"))["goal"] for name in ("r1", "r2")] == ["reached", None]
+    assert (await console.get("/runs/r1"))["goal_at"] == show_instant(NOW + 1)
+
+
 async def test_decisions_say_why_there_was_no_run(console: Console):
     row = {"decision_id": "d1", "play": "drop", "version": 1, "account_id": "acme", "subject": "acme", "at": NOW}
     await write(console, decision, {**row, "reason": "cooldown", "detail": {"until": NOW}})

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from services.rules.backtest.accounts import read_accounts
+from services.rules.backtest.goals import Goals, count_goals
 from services.rules.backtest.history import Spell, read_history
 from services.rules.backtest.lacking import Lacking
 from services.rules.backtest.replay import Past, PastRun, Span, replay, span_of
@@ -114,6 +115,7 @@ class Ledger:
         self._since = span.first if question.since is None else max(question.since, span.first)
         self._within = question.within
         self._tallies: list[Tally] = []
+        self._goals: list[Goals] = []
         self._lacking = Lacking(self.play)
 
     def enter(self, past: Past, listener: Listener) -> None:
@@ -121,10 +123,13 @@ class Ledger:
         runs = [run for run in past.runs if run.opened.play == self.play.play]
         self._tallies.append(tally(past, runs, impulse=self.play.when.impulse, since=self._since, within=self._within))
         self._lacking.look(past.account, past.end)
-        for run in runs:
-            if run.opened.opened_at >= self._since:
-                listener.ran(run)
+        counted = [run for run in runs if run.opened.opened_at >= self._since]
+        if self.play.goal is not None:
+            self._goals.append(count_goals(counted, past.end, self.play.goal.within))
+        for run in counted:
+            listener.ran(run)
 
     def sum_up(self) -> PlayFigures:
         """The play's figures."""
-        return summarize(self._tallies, self._within, self._lacking.found())
+        goals = None if self.play.goal is None else self._goals
+        return summarize(self._tallies, self._within, self._lacking.found(), goals)

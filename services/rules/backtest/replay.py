@@ -29,6 +29,9 @@ class PastRun(msgspec.Struct):
     opened: RunOpened
     resolved_at: Instant | None = None
     resolution: str | None = None
+    # What became of its goal, `reached` or `missed`, and when; None while it is watched, and where there is none.
+    goal: str | None = None
+    goal_at: Instant | None = None
 
 
 class Past(msgspec.Struct, kw_only=True):
@@ -143,6 +146,9 @@ def _runs(effects: Effects, ended_at: Instant | None) -> list[PastRun]:
     for resolved in effects.resolved:
         run = runs[resolved.run_id]
         run.resolved_at, run.resolution = resolved.resolved_at, resolved.reason
+    for goal in effects.goals:
+        run = runs[goal.run_id]
+        run.goal, run.goal_at = goal.outcome, goal.at
     if ended_at is not None:
         for run in runs.values():
             if run.resolved_at is None:

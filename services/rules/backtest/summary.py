@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.rules.backtest.goals import Goals, GoalTally, arms_of
 from services.rules.backtest.weeks import Tally
 from shared.instants import Microseconds, show_duration
 
@@ -39,8 +40,20 @@ class LabelFigures(msgspec.Struct, kw_only=True):
     intervals: dict[str, Interval]
 
 
+class GoalFigures(msgspec.Struct, kw_only=True):
+    """One arm of a play with a goal: the runs that were watched to their end, and how many of them reached it."""
+
+    watched: int
+    reached: int
+    share: Figure
+    intervals: dict[str, Interval]
+
+
 class PlayFigures(msgspec.Struct, kw_only=True):
-    """One play. `accounts` had a run; `lacking` says how many accounts have no value for a field that the audience asks for."""
+    """One play. `accounts` had a run; `lacking` says how many accounts have no value for a field that the audience asks for.
+
+    `goal` has the figures of each arm (`run`, `holdout`); it is None for a play without a goal.
+    """
 
     runs: int
     accounts: int
@@ -50,10 +63,16 @@ class PlayFigures(msgspec.Struct, kw_only=True):
     intervals: dict[str, Interval]
     labels: dict[str, LabelFigures]
     lacking: dict[str, int]
+    goal: dict[str, GoalFigures] | None = None
 
 
-def summarize(tallies: Sequence[Tally], within: Mapping[str, Microseconds], lacking: Mapping[str, int]) -> PlayFigures:
-    """Sum up one play from what it came to in each account, in a fixed order."""
+def summarize(
+    tallies: Sequence[Tally],
+    within: Mapping[str, Microseconds],
+    lacking: Mapping[str, int],
+    goals: Sequence[Goals] | None = None,
+) -> PlayFigures:
+    """Sum up one play from what it came to in each account, in a fixed order; `goals` likewise, where it has one."""
     weeks = _column(tallies, "weeks")
     counted = pa.table({"weeks": weeks, "runs": _column(tallies, "runs"), "flagged": _column(tallies, "flagged_weeks")})
     figures, intervals = _judged(counted, _play_figures)
@@ -65,7 +84,15 @@ def summarize(tallies: Sequence[Tally], within: Mapping[str, Microseconds], lack
         intervals=intervals,
         labels={name: _label(counted, tallies, name, time) for name, time in within.items()},
         lacking=dict(lacking),
+        goal=None if goals is None else {arm: _goal([found.get(arm, GoalTally()) for found in goals]) for arm in arms_of(goals)},
     )
+
+
+def _goal(tallies: Sequence[GoalTally]) -> GoalFigures:
+    counted = pa.table({name: _column(tallies, name) for name in ("watched", "reached")})
+    figures, intervals = _judged(counted, lambda sums, _: {"share": _over(sums["reached"], sums["watched"])})
+    watched, reached = (sum(getattr(tally, name) for tally in tallies) for name in ("watched", "reached"))
+    return GoalFigures(watched=watched, reached=reached, **figures, intervals=intervals)
 
 
 def _label(counted: pa.Table, tallies: Sequence[Tally], name: str, within: Microseconds) -> LabelFigures:

@@ -12,7 +12,7 @@ Listening = Callable[[EventFilter], Instant]
 
 
 def restart(account: Account, plays: Iterable[CompiledPlay], listening: Listening, started: Instant | None, now: Instant) -> None:
-    """The account's own document gets its new start, and first verdicts that are still to come move. `plays`: those per account."""
+    """The account's own document gets its new start, and first verdicts still to come move. `plays`: those per account."""
     document = account.subjects.get(ITSELF)
     if document is not None:
         before, document.start = document.start, account.first_seen_at if started is None else started

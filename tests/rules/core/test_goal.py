@@ -15,8 +15,11 @@ COMPLAINT: JsonObject = {
     "when": {"event": "complaint.made"},
     "goal": {"when": {"count": {"of": "report.exported", "over": "7d", "at_least": 3}}, "within": "21d"},
 }
-# A run at each complaint; the goal is that the account comes back once.
-BACK: JsonObject = {"when": {"event": "complaint.made"}, "goal": {"when": {"silence": {"of": "user.login", "for": "2d"}}, "within": "10d"}}
+# A run at each complaint; the goal is two days without a login.
+BACK: JsonObject = {
+    "when": {"event": "complaint.made"},
+    "goal": {"when": {"silence": {"of": "user.login", "for": "2d"}}, "within": "10d"},
+}
 MICROSECOND = 1 / DAY
 
 

@@ -7,7 +7,7 @@ from services.rules.core.effects import Decision, Effects
 from services.rules.core.engine import Touch
 from services.rules.core.state import Account, Document, SubjectKey
 from shared.instants import SECOND, Instant
-from shared.records import Applied, Event, RunOpened, RunResolved
+from shared.records import Applied, Event, RunGoal, RunOpened, RunResolved
 
 QUIET_FOR = 10 * SECOND
 
@@ -18,7 +18,7 @@ class PlayBroken(Exception):
 
 @dataclass
 class Counting:
-    """`urgent.created` opens a run, `urgent.solved` resolves it, `broken` raises, `sick` raises once it has run out of luck."""
+    """`urgent.created` opens a run, `urgent.solved` resolves it, `urgent.thanked` is its goal, `broken` raises."""
 
     applied: Applied = field(default_factory=lambda: Applied(plays=[]))
     paused: frozenset[str] = frozenset()
@@ -61,6 +61,10 @@ class Counting:
                     run_id=run_id, account_id=account.account_id, play="urgent", resolved_at=event.received_at, reason="cleared"
                 )
             )
+        if event.name == "urgent.thanked":
+            run_id = f"urgent/{account.account_id}/{event.properties['of']}"
+            goal = RunGoal(run_id=run_id, account_id=account.account_id, play="urgent", at=event.received_at, outcome="reached")
+            effects.goals.append(goal)
 
     def _open(self, account: Account, play: str, at: Instant, cause: str, document: Document, effects: Effects) -> None:
         run_id = f"{play}/{account.account_id}/{cause}"

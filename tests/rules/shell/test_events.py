@@ -4,7 +4,7 @@ import msgspec
 
 from shared.db import tables
 from shared.instants import SECOND
-from shared.records import Applied, AppliedPlay, Paused, Resumed
+from shared.records import Applied, AppliedPlay, Paused, Resumed, RunGoal
 from shared.topics import EVENTS
 from tests.rules.shell.conftest import Scene
 
@@ -38,6 +38,17 @@ async def test_a_run_that_resolves_is_resolved_in_the_database_and_in_the_log(sc
     assert row["resolution"] == "cleared"
     assert row["resolved_at"] is not None
     assert [type(record).__name__ for record in await scene.runs()] == ["RunOpened", "RunResolved"]
+
+
+async def test_what_became_of_a_runs_goal_is_kept_with_it_and_published(scene: Scene) -> None:
+    opening = scene.event("urgent.created")
+    await scene.send(opening, scene.event("urgent.created"), scene.event("urgent.thanked", properties={"of": opening.id}))
+    async with scene.working():
+        await scene.settled()
+    rows = {row["run_id"]: (row["goal"], row["goal_at"]) for row in await scene.rows(tables.run)}
+    [told] = [record for record in await scene.runs() if isinstance(record, RunGoal)]
+    assert rows == {f"urgent/acme/{opening.id}": ("reached", told.at), "urgent/acme/e2": (None, None)}
+    assert (told.run_id, told.play, told.outcome) == (f"urgent/acme/{opening.id}", "urgent", "reached")
 
 
 async def test_a_repeat_is_dropped_in_its_batch_in_a_later_one_and_after_a_restart(scene: Scene) -> None:
