@@ -143,9 +143,9 @@ def tell(name: str, at: Instant, account: str = "acme", **fields: Any) -> Told:
 
 def differences(found: Outcome, meant: Outcome) -> list[tuple[str, Any, Any, Any]]:
     """What is not the same, as (what, its key, as found, as meant)."""
-    return [
-        (what, key, one.get(key), other.get(key))
-        for what, one, other in zip(Outcome._fields, found, meant, strict=True)
-        for key in {**one, **other}
-        if one.get(key) != other.get(key)
-    ]
+    different: list[tuple[str, Any, Any, Any]] = []
+    for what in Outcome._fields:
+        one: dict[Any, Any] = getattr(found, what)
+        other: dict[Any, Any] = getattr(meant, what)
+        different += [(what, key, one.get(key), other.get(key)) for key in one | other if one.get(key) != other.get(key)]
+    return different

@@ -24,7 +24,7 @@ def lived_embedded(template: Path, story: Story, life: Life) -> Outcome:
         return asyncio.run(lived(story, make_settings(data=Path(folder), database_url=f"sqlite:///{file}"), life))
 
 
-@examples(70)
+@examples(50)
 @given(stories(), lives)
 def test_whatever_comes_it_ends_as_the_engine_alone_would_have_it(sqlite_template: Path, story: Story, life: Life):
     assert differences(lived_embedded(sqlite_template, story, life), meant(story)) == []
