@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from shared.instants import Instant
+from shared.instants import DAY, Instant, Microseconds
 
 JsonObject = dict[str, Any]
 
@@ -96,6 +96,15 @@ class Resumed(msgspec.Struct, tag_field="type", tag="resumed", omit_defaults=Tru
 EventsRecord = Event | Mapping | Tick | Applied | Paused | Resumed
 
 
+class Guard(msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True):
+    """What holds a play's deliveries: more than `max_runs` runs in any span `per`; or no event of `names` for `fresh`."""
+
+    max_runs: int | None = None
+    per: Microseconds = DAY
+    fresh: Microseconds | None = None
+    names: tuple[str, ...] = ()
+
+
 class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_defaults=True, kw_only=True, gc=False):
     """A rising edge that became a run, with all that its steps may need. `account`, `user` and `event` are as at `opened_at`."""
 
@@ -115,6 +124,7 @@ class RunOpened(msgspec.Struct, tag_field="type", tag="run.opened", omit_default
     user: JsonObject | None = None
     event: JsonObject | None = None
     per: str = "account"  # account | user | value
+    guard: Guard | None = None
 
 
 class RunResolved(msgspec.Struct, tag_field="type", tag="run.resolved", omit_defaults=True, kw_only=True, gc=False):

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.actions import partitions, store
 from services.actions.core.progress import step_at, waited_for_the_end
 from services.actions.core.steps import Wait, parse_steps
+from services.actions.guard import GuardKeeper
 from services.actions.rendering import People, context_of
 from services.actions.schedule import next_delivery
 from services.actions.workspace import Workspace
@@ -54,6 +55,7 @@ class Consumer:
         self._workspace = workspace
         self._wake = wake
         self._epochs: dict[int, int] = {}
+        self._guard = GuardKeeper()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. When the log or the database is away it begins again at the stored offsets."""
@@ -98,8 +100,8 @@ class Consumer:
 
     async def _keep_opened(self, connection: AsyncConnection, records: Sequence[Record], now: int) -> list[RunResolved]:
         """Keep the runs that opened, in one go; the others of the batch are given back."""
-        contexts: list[dict[str, Any]] = []
-        deliveries: list[dict[str, Any]] = []
+        opened: list[RunOpened] = []
+        firsts: dict[str, dict[str, Any]] = {}
         resolved: list[RunResolved] = []
         people = self._workspace().people
         for record in records:
@@ -113,11 +115,27 @@ class Consumer:
             if isinstance(read, RunResolved):
                 resolved.append(read)
             elif isinstance(read, RunOpened) and read.arm == "run":
-                contexts.append({"run_id": read.run_id, "record": encode(read)})
-                deliveries += [] if first is None else [first]
-                logger.info("run taken", run=read.run_id, play=read.play, account=read.account_id)
-        await store.keep_runs(connection, contexts, deliveries)
+                opened.append(read)
+                if first is not None:
+                    firsts[read.run_id] = first
+        await self._keep(connection, opened, firsts, now)
         return resolved
+
+    async def _keep(
+        self, connection: AsyncConnection, opened: Sequence[RunOpened], firsts: dict[str, dict[str, Any]], now: int
+    ) -> None:
+        """Keep the runs, and their first deliveries; those that the guard holds are kept back with the reason."""
+        held = await self._guard.held(connection, opened, now)
+        contexts = []
+        for run in opened:
+            guarded, until = held.get(run.run_id, (None, 0))
+            contexts.append(
+                {"run_id": run.run_id, "record": encode(run), "play": run.play, "opened_at": run.opened_at, "guarded": guarded}
+            )
+            if guarded is not None and run.run_id in firsts:
+                firsts[run.run_id] |= {"state": "held", "reason": guarded, "due_at": until}
+            logger.info("run taken", run=run.run_id, play=run.play, account=run.account_id, held=guarded)
+        await store.keep_runs(connection, contexts, list(firsts.values()))
 
     async def _assigned(self, numbers: frozenset[int]) -> dict[int, int]:
         offsets = {}

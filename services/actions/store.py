@@ -12,6 +12,7 @@ from sqlalchemy import Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.actions.hold_store import not_muted
 from shared.db.tables import attempt, dead_letter, delivery, destination_state, run_context, task, workspace
 from shared.instants import Instant
 
@@ -126,7 +127,7 @@ async def bury_record(connection: AsyncConnection, origin: str, reason: str, val
 async def find_due(connection: AsyncConnection, now: Instant, full: Sequence[str], limit: int) -> list[tuple[str, str | None]]:
     """Deliveries whose turn it is, (delivery_id, destination), the longest due first; none for destinations in `full`."""
     due: Select[Any] = select(delivery.c.delivery_id, delivery.c.destination).where(
-        delivery.c.state == "waiting", delivery.c.due_at <= now
+        delivery.c.state == "waiting", delivery.c.due_at <= now, not_muted(now)
     )
     if full:
         due = due.where(or_(delivery.c.destination.is_(None), delivery.c.destination.not_in(full)))

@@ -19,6 +19,7 @@ from services.actions.core.outcomes import Delivered, GiveUp, Hold, Outcome, Try
 from services.actions.core.retry import MAX_LOST
 from services.actions.ending import end_try, end_wait, name_of
 from services.actions.group_commit import End, GroupCommit
+from services.actions.guard import look_again
 from services.actions.metrics import Metrics
 from services.actions.outbound import DEADLINE_SECONDS, Http
 from services.actions.schedule import UNTIL_DONE
@@ -101,7 +102,7 @@ class Worker:
             await self.settle()
 
     async def sweep(self) -> None:
-        """Once a second: read the workspace, free what lost its worker, let go what was held or waited for tasks."""
+        """Once a second: read the workspace, free what lost its worker, look again at what is held or waits for tasks."""
         now = self._clock()
         since = self._swept_at
         if now - since < self._limits.sweep * SECOND:
@@ -112,6 +113,7 @@ class Worker:
             held = await store.held_destinations(connection)
             # What was committed while the last sweep looked away is seen by looking back a little further.
             waits = await store.waits_behind_closed_tasks(connection, since - LOOK_BACK, UNTIL_DONE)
+        await look_again(self._database, now)
         free = [name for name in held if not isinstance(self.workspace.usable(name), Hold)]
         if lost or free or waits:
             async with self._database.begin() as connection:

@@ -65,6 +65,14 @@ class Api:
         """What `path` answers to `body`."""
         return self._answer("POST", path, json=body)
 
+    def put(self, path: str, body: Any) -> Any:
+        """What `path` answers once it holds `body`."""
+        return self._answer("PUT", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Take away what is at `path`."""
+        self._answer("DELETE", path)
+
     def pages(self, path: str, limit: int, **params: Any) -> Iterator[dict[str, Any]]:
         """At most `limit` items of a listing, page by page."""
         cursor: str | None = None

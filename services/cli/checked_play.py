@@ -99,8 +99,9 @@ class _Checking:
         self.problems.append(problem_at(positions, self.file, loc, message, found=found, allowed=allowed or (), code=code))
 
     def document(self) -> JsonObject:
-        """The play with its segments and the workspace's time zone written in."""
+        """The play with its segments and the workspace's defaults written in."""
         document = {"timezone": self.workspace.settings.defaults.timezone, **self.data}
+        self._add_guard(document)
         if "audience" in document:
             written, unknown = with_segments(document["audience"], self.workspace.segments, ("audience",))
             names = list(self.workspace.segments)
@@ -108,6 +109,11 @@ class _Checking:
                 self.note(loc, f"there is no segment {name!r} in {SETTINGS}", name, names, "segment")
             document["audience"] = written
         return document
+
+    def _add_guard(self, document: JsonObject) -> None:
+        given, own = self.workspace.settings.defaults.guard, document.get("guard", {})
+        if given is not None and isinstance(own, dict):
+            document["guard"] = {**given.model_dump(exclude_none=True), **own}
 
     def everything(self, document: JsonObject) -> None:
         """The model, the file's name, the steps, the names."""

@@ -6,9 +6,12 @@ import typer
 
 from services.cli import show
 from services.cli.api import Api
+from services.cli.failures import WrongUsage
 from services.cli.options import Account, AsJson, Limit, Play
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: each step on its way to a tool.")
+EVERYTHING = 1_000_000
+Held = Annotated[list[str] | None, typer.Argument(help="Their ids, as `deliveries held` shows them.", show_default=False)]
 DeliveryId = Annotated[str, typer.Argument(help="Its id, as `deliveries list` shows it.")]
 
 
@@ -52,3 +55,39 @@ def retry(delivery_id: DeliveryId, json: AsJson = False) -> None:
         show.as_json(delivery)
     else:
         show.say(f"{delivery_id} is tried again now.")
+
+
+@app.command("held")
+def held(account: Account = None, play: Play = None, limit: Limit = 50, json: AsJson = False) -> None:
+    """Deliveries that are held, with why and until when they are looked at again."""
+    deliveries = list(Api().pages("/api/v1/deliveries", limit, state="held", account=account, play=play))
+    if json:
+        show.as_json(deliveries)
+        return
+    columns = {"account": "account_id", "play": "play", "step": "step", "kind": "kind", "to": "destination", "because": "reason"}
+    show.listing(deliveries, columns | {"until": "due_at", "id": "delivery_id"}, "Nothing is held.")
+
+
+@app.command("release")
+def release(delivery_ids: Held = None, account: Account = None, play: Play = None) -> None:
+    """Let held deliveries go out now: these, or all of an account or a play."""
+    _each("release", delivery_ids, account, play, "let go")
+
+
+@app.command("drop")
+def drop(delivery_ids: Held = None, account: Account = None, play: Play = None) -> None:
+    """Let held deliveries never go out: these, or all of an account or a play."""
+    _each("drop", delivery_ids, account, play, "dropped")
+
+
+def _each(verb: str, delivery_ids: list[str] | None, account: str | None, play: str | None, done: str) -> None:
+    if bool(delivery_ids) == bool(account or play):
+        raise WrongUsage(f"say which deliveries to {verb}: their ids, or --account or --play")
+    api = Api()
+    if not delivery_ids:
+        found = api.pages("/api/v1/deliveries", EVERYTHING, state="held", account=account, play=play)
+        # Read whole before the first is changed: what was changed is not held any more, and the pages would move.
+        delivery_ids = [delivery["delivery_id"] for delivery in list(found)]
+    for delivery_id in delivery_ids:
+        api.post(f"/api/v1/deliveries/{delivery_id}/{verb}")
+    show.say(f"{len(delivery_ids)} {done}.")

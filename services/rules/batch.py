@@ -15,6 +15,7 @@ from services.rules.reading import Slice, origin
 from services.rules.rows import Rows
 from services.rules.work import Work, do, do_carefully
 from shared.db.database import reading
+from shared.event_names import is_one_of
 from shared.instants import Instant
 
 
@@ -88,9 +89,17 @@ class Batch:
             identity.take(part)
             for poison in part.poison:
                 self.rows.add_dead_letter(poison)
+            if part.owned.engine.watched:
+                self._note_heard(part)
             self._change_plays(part)
         for work in self._works.values():
             self._collect_work(work)
+
+    def _note_heard(self, part: Slice) -> None:
+        """When events that a guard asks for last came; a repeat shows as well that the pipe is whole."""
+        last = {one.event.name: one.at for one in part.heard if not one.event.imported}
+        watched = part.owned.engine.watched
+        self.rows.heard += [(name, part.owned.partition, at) for name, at in last.items() if is_one_of(name, watched)]
 
     def _collect_work(self, work: Work) -> None:
         owned, rows = work.owned, self.rows

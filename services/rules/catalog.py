@@ -21,6 +21,11 @@ Control = Applied | Paused | Resumed
 class Plays(Protocol):
     """The engine, as the shell sees it: `services.rules.core.engine.Engine`, or a small one in a test."""
 
+    @property
+    def watched(self) -> Collection[str]:
+        """Patterns of event names of which it is kept when they last came."""
+        ...
+
     def touches(self, event: Event) -> Touch:
         """Which subjects must be loaded (where they exist) before `take`."""
         ...

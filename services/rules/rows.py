@@ -31,6 +31,7 @@ _RUN: Columns = (
 _DECISION: Columns = ("decision_id", "play", "version", "account_id", "subject", "at", "reason", "detail")
 _ALIAS: Columns = ("alias", "partition", "account_id", "same_as", "since")
 _UNASSIGNED: Columns = ("about", "source", "id", "partition", "received_at", "name", "record")
+_HEARD: Columns = ("name", "partition", "at")
 _DEAD_LETTER: Columns = ("dead_letter_id", "kind", "origin", "reason", "value", "created_at")
 
 
@@ -53,6 +54,7 @@ class Rows:
         self.unassigned: list[Row] = []
         self.released: list[Row] = []
         self.dead_letters: list[Row] = []
+        self.heard: list[Row] = []
         # The owners (`rules:3`) for whom something was put into the outbox.
         self.owners: set[str] = set()
 
@@ -66,6 +68,7 @@ class Rows:
         yield tables.account, _ACCOUNT, self.accounts, False
         yield tables.account_user, _USER, self.users, False
         yield tables.subject, _SUBJECT, self.subjects, False
+        yield tables.heard, _HEARD, self.heard, False
         yield tables.alias, _ALIAS, list(self.aliases.values()), False
         yield tables.run, _RUN, self.runs, True
         yield tables.decision, _DECISION, self.decisions, True

@@ -62,6 +62,15 @@ outbox = Table(
     Index(None, "owner", "id"),
 )
 
+# When an event of a name last came, by partition: only names that a play's `guard.fresh` asks for.
+heard = Table(
+    "heard",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
 # ------------------------------------------------------------------ accounts and identity
 
 account = Table(
@@ -82,6 +91,17 @@ account_user = Table(
     Column("account_id", Text, primary_key=True),
     Column("user_id", Text, primary_key=True),
     Column("traits", Text, nullable=False),
+)
+
+# Accounts for which nothing goes out until an instant.
+mute = Table(
+    "mute",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("muted_by", Text, nullable=False),
+    Column("muted_at", BigInteger, nullable=False),
 )
 
 # The engine's document of one subject: the account itself (`kind` account, `value` empty), a user of it (user) or a value
@@ -231,7 +251,7 @@ delivery = Table(
     Column("destination", Text),
     Column("play", Text, nullable=False),
     Column("account_id", Text, nullable=False),
-    # waiting | leased | held | delivered | stopped | dead
+    # waiting | leased | held | delivered | stopped | dead. Of one that is held, `due_at` says when it is looked at again.
     Column("state", Text, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
@@ -254,6 +274,11 @@ run_context = Table(
     Column("record", LargeBinary, nullable=False),
     Column("resolved_at", BigInteger),
     Column("resolution", Text),
+    Column("play", Text),
+    Column("opened_at", BigInteger),
+    # Why the play's guard held the run's deliveries when it opened; absent for those that went their way.
+    Column("guarded", Text),
+    Index(None, "play", "opened_at"),
 )
 
 # One try of a delivery: what was asked and what came back, secrets masked, bodies cut.

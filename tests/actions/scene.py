@@ -24,7 +24,7 @@ from services.actions.worker import Limits, Worker
 from shared.db.tables import attempt, dead_letter, delivery, task, workspace
 from shared.instants import MINUTE, SECOND, parse_instant
 from shared.log.contract import Log, Record
-from shared.records import RunOpened, RunResolved, RunsRecord, encode
+from shared.records import Guard, RunOpened, RunResolved, RunsRecord, encode
 
 MONDAY = parse_instant("2026-03-02T09:00:00Z")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -45,6 +45,8 @@ def run_opened(*steps: dict[str, Any], run_id: str = "run-1", at: int = MONDAY, 
         "subject": "acme",
         "evidence": {"baseline": 25.0, "current": 12, "drop": 0.52},
         "title": "Report exports are falling",
+        # Scenes that are not about the guard have room for every run.
+        "guard": Guard(max_runs=1_000_000),
         "account": {"id": "acme", "name": "Acme", "owner": "ana@acme.example", "mrr": 2000},
         **fields,
     }

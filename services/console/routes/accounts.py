@@ -9,8 +9,10 @@ from services.console.access import Reader
 from services.console.paging import AnyRow, AskedPage, Cursor, Page, read_cursor, write_cursor
 from services.console.parts import Given
 from services.console.refusals import NOT_FOUND, missing
+from services.console.routes.mutes import Mute
 from services.console.shown import Moment, Shown
 from services.console.store import accounts as store
+from services.console.store import mutes
 from shared.db.database import reading
 
 MAX_SUBJECTS = 100
@@ -43,6 +45,7 @@ class AccountInFull(Account):
     users: int
     open_runs: int
     open_tasks: int
+    muted: Mute | None
     subjects: list[Subject]
 
 
@@ -89,8 +92,11 @@ async def show_account(account_id: str, parts: Given, _: Reader) -> AccountInFul
         if row is None:
             raise missing("account", account_id)
         counts = await store.counts_of(connection, account_id)
+        muted = await mutes.mute_of(connection, account_id, parts.clock())
         subjects = [Subject.of(subject) for subject in await store.subjects_of(connection, account_id, MAX_SUBJECTS)]
-    return AccountInFull.of(row, traits=msgspec.json.decode(row.traits), subjects=subjects, **counts)
+    return AccountInFull.of(
+        row, traits=msgspec.json.decode(row.traits), subjects=subjects, muted=muted and Mute.of(muted), **counts
+    )
 
 
 @router.get("/accounts/{account_id}/timeline")

@@ -12,7 +12,9 @@ from services.console.parts import Given
 from services.console.refusals import CONFLICT, NOT_FOUND, Refused, missing
 from services.console.shown import Moment, Shown
 from services.console.store import deliveries as store
+from services.console.store import mutes
 from shared.db.database import reading
+from shared.instants import show_instant
 
 _logger = structlog.get_logger()
 
@@ -83,6 +85,31 @@ async def retry_delivery(delivery_id: str, parts: Given, caller: Admin) -> Deliv
                 409, "delivery_not_given_up", f"delivery {delivery_id} is {row.state}; only dead or held ones are retried"
             )
         _logger.info("delivery.retried", delivery_id=delivery_id, by=caller.name)
+        return Delivery.of(await _found(connection, delivery_id))
+
+
+@router.post("/{delivery_id}/release", responses={**NOT_FOUND, **CONFLICT})
+async def release_delivery(delivery_id: str, parts: Given, caller: Admin) -> Delivery:
+    """Let a held delivery go out now. What a mute holds goes out when the mute is lifted."""
+    async with parts.database.begin() as connection:
+        row = await _found(connection, delivery_id)
+        if (until := await mutes.muted_until(connection, row.account_id, parts.clock())) is not None:
+            detail = f"account {row.account_id} is muted until {show_instant(until)}: lift the mute, and it goes out"
+            raise Refused(409, "account_muted", detail)
+        if not await store.release(connection, delivery_id, parts.clock()):
+            raise Refused(409, "delivery_not_held", f"delivery {delivery_id} is {row.state}; only held ones are released")
+        _logger.info("delivery.released", delivery_id=delivery_id, by=caller.name)
+        return Delivery.of(await _found(connection, delivery_id))
+
+
+@router.post("/{delivery_id}/drop", responses={**NOT_FOUND, **CONFLICT})
+async def drop_delivery(delivery_id: str, parts: Given, caller: Admin) -> Delivery:
+    """Let a held delivery never go out; the later steps of its run do not either."""
+    async with parts.database.begin() as connection:
+        row = await _found(connection, delivery_id)
+        if not await store.drop(connection, delivery_id, f"dropped by {caller.name}", parts.clock()):
+            raise Refused(409, "delivery_not_held", f"delivery {delivery_id} is {row.state}; only held ones are dropped")
+        _logger.info("delivery.dropped", delivery_id=delivery_id, by=caller.name)
         return Delivery.of(await _found(connection, delivery_id))
 
 

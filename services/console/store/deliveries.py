@@ -60,6 +60,18 @@ async def retry(connection: AsyncConnection, delivery_id: str, at: Instant) -> b
     return True
 
 
+async def release(connection: AsyncConnection, delivery_id: str, at: Instant) -> bool:
+    """Make a held delivery due now. False: it is not held."""
+    releasing = update(delivery).where(delivery.c.delivery_id == delivery_id, delivery.c.state == "held")
+    return (await connection.execute(releasing.values(state="waiting", due_at=at, reason=None))).rowcount == 1
+
+
+async def drop(connection: AsyncConnection, delivery_id: str, reason: str, at: Instant) -> bool:
+    """Stop a held delivery. False: it is not held."""
+    dropping = update(delivery).where(delivery.c.delivery_id == delivery_id, delivery.c.state == "held")
+    return (await connection.execute(dropping.values(state="stopped", reason=reason, finished_at=at))).rowcount == 1
+
+
 async def list_dead_letters(connection: AsyncConnection, asked: DeadLettersAsked) -> tuple[Rows, str | None]:
     """Dead letters, the newest first."""
     query = select(dead_letter)

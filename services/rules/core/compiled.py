@@ -39,6 +39,7 @@ class CompiledPlay:
         self.hold = self.form.hold
         self.cooldown = self.form.cooldown
         self.rollout, self.holdout = self.form.rollout, self.form.holdout
+        self.guard = None if self.form.guard is None else self.form.guard.record(self._names())
         self.account_traits = self._traits("account")
         self.user_traits = self._traits("user")
         self.remembering = [(place, leaf) for place, leaf in enumerate(self.leaves) if leaf.remembers]
@@ -70,6 +71,9 @@ class CompiledPlay:
     def hears(self, name: str) -> bool:
         """Whether the play is interested in events of this name."""
         return any(filter.hears(name) for _, _, filter in self.filters())
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(sorted({name for _, _, filter in self.filters() for name in filter.of}))
 
     def _traits(self, root: str) -> frozenset[str]:
         """The traits below `root` that audience and conditions read: their first words."""

@@ -56,6 +56,8 @@ class Engine:
             self._of_kind.setdefault(play.kind, []).append(play)
         self._routes: dict[str, list[Route]] = {}
         self._heard_since: dict[tuple[str, ...], Instant] = {}
+        # The event names of which somebody must know when they last came.
+        self.watched = frozenset(name for play in self.plays if play.guard is not None for name in play.guard.names)
         others = [play for play in self.plays if play.kind != ACCOUNT]
         self._traits_of_others = frozenset(trait for play in others for trait in play.account_traits | play.goal_traits)
         self._with_goals = [play for play in self.plays if play.goal is not None]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from shared.event_names import is_one_of
 from shared.instants import DAY, Microseconds, parse_duration, show_duration
 from shared.matchers import CompiledMatchers, EventMatchers, compile_matchers
 
@@ -85,7 +86,7 @@ class EventFilter(Form):
 
     def hears(self, name: str) -> bool:
         """Whether events of this name are of interest."""
-        return any(wanted in (name, "any") or (wanted.endswith(".*") and name.startswith(wanted[:-1])) for wanted in self.of)
+        return is_one_of(name, self.of)
 
     def compiled_where(self, timezone: str) -> CompiledMatchers | None:
         """The compiled `where`, or None where every event of the names matches."""

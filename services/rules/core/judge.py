@@ -192,6 +192,7 @@ class Judgement:
             user=user,
             event=None if view.event is None else shown(view.event),
             per="value" if key.kind.startswith("by:") else key.kind,
+            guard=play.guard,
         )
 
     def _resolve(self, reason: str) -> None:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from services.rules.core.condition import ConditionField
 from services.rules.core.fields import Duration, Form, Share
 from services.rules.core.goal import Goal
+from services.rules.core.guard import Guard
 from shared.instants import DAY, Microseconds, parse_duration
 from shared.matchers import AccountMatchers
 
@@ -92,6 +93,7 @@ class Play(Form):
     on_resolve: Literal["close_tasks", "comment", "nothing"] = "close_tasks"
     holdout: Share = 0.0
     goal: Goal | None = None
+    guard: Guard | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

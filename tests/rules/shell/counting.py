@@ -23,6 +23,7 @@ class Counting:
     applied: Applied = field(default_factory=lambda: Applied(plays=[]))
     paused: frozenset[str] = frozenset()
     quiet: bool = True
+    watched: frozenset[str] = frozenset()
 
     def touches(self, event: Event) -> Touch:
         account_id = event.account_id or ""
