@@ -137,6 +137,14 @@ def test_the_commands_of_people_end_to_end(tmp_path: Path):
         assert place.run("deliveries", "show", delivery["delivery_id"], "--json").json["attempts"][0]["attempt"] == 1
         refused = place.run("deliveries", "retry", delivery["delivery_id"])
         assert (refused.code, "only dead or held ones" in refused.err) == (1, True)
+        assert place.run("mute", "acme", "--until", "30d", "--reason", "in talks").code == 0
+        place.post(an_urgent_ticket("acme", 5))
+        [held] = until(lambda: place.run("deliveries", "held", "--json").json)
+        assert held["reason"].endswith(": in talks")
+        assert "in talks" in place.run("mutes").out
+        assert place.run("deliveries", "drop", held["delivery_id"]).code == 0
+        assert place.run("unmute", "acme").code == 0
+        assert place.run("deliveries", "release").code == 2
         assert place.run("plays", "pause", "urgent-ticket", "--json").json["paused"] is True
         place.post(an_urgent_ticket("acme", 2))
         place.post(an_urgent_ticket("bolt", 3))

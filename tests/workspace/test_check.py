@@ -91,6 +91,19 @@ def test_a_play_keeps_its_own_time_zone() -> None:
     assert play.document["timezone"] == "Asia/Tokyo"
 
 
+def test_the_workspaces_guard_holds_where_a_play_says_nothing() -> None:
+    settings = SETTINGS.replace("Europe/Berlin}", "Europe/Berlin, guard: {max_runs: 50 per day, fresh: 6h}}")
+
+    def guard(more: str = "") -> object:
+        checked = workspace(PLAY + more, settings).checked
+        assert not checked.problems
+        [play] = checked.plays
+        return play.document["guard"]
+
+    assert guard() == {"max_runs": "50 per day", "fresh": "6h"}
+    assert guard("guard: {fresh: 1d}\n") == {"max_runs": "50 per day", "fresh": "1d"}
+
+
 def test_only_plays_are_needed() -> None:
     checked = check({"plays/a.yaml": "play: a\nwhen: {event: anything.happened}\ndo: [{task: {to: inbox, title: x}}]"})
     assert checked.problems == []

@@ -7,6 +7,7 @@ from shared.instants import SECOND
 from shared.records import Applied, AppliedPlay, Paused, Resumed, RunGoal
 from shared.topics import EVENTS
 from tests.rules.shell.conftest import Scene
+from tests.rules.shell.counting import Counting
 
 
 async def seen(scene: Scene, account: str = "acme", kind: str = "account") -> int:
@@ -172,3 +173,17 @@ async def test_accounts_older_than_the_plays_are_brought_to_them_once_whether_ne
         await scene.send(scene.event(account="zen"))
         await scene.settled()
     assert (await warmed("zen"))["warmed_at"] == before["warmed_at"]
+
+
+async def test_when_a_watched_event_last_came_is_kept_for_the_guards(scene: Scene) -> None:
+    def watching(applied: Applied, paused: frozenset[str]) -> Counting:
+        return Counting(applied, paused, watched=frozenset({"report.*"}))
+
+    async with scene.working(watching):
+        await scene.send(scene.event("report.exported"), scene.event("user.login"), scene.event("report.viewed", account="bolt"))
+        await scene.send(scene.event("report.exported", account="bolt"), scene.event("report.printed", imported=True))
+        await scene.settled()
+    rows = await scene.rows(tables.heard)
+    assert {row["name"] for row in rows} == {"report.exported", "report.viewed"}
+    last = {row["id"]: row["received_at"] for row in await scene.rows(tables.event)}
+    assert max(row["at"] for row in rows if row["name"] == "report.exported") == last["e4"]
