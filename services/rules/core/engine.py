@@ -388,4 +388,5 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a fault in one play's judgement stops no other play, and not the partition
             put_back(before, state, at, effects)
             effects.decisions.append(fault(play, view, at, error))
-        watch((play,), document, view, now, at, effects)
+        if state.watching is not None:
+            watch((play,), document, view, now, at, effects)

@@ -26,7 +26,9 @@ from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdi
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.metrics.heard import HeardValues
 from services.rules.core.metrics.newest import NewestInstants, NewestKeys
+from services.rules.core.milestones import KEYS_AT_MOST
 from services.rules.core.traits import TraitDate, trait_path
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
 from services.rules.core.words import amount, events, moment, number, span
@@ -34,7 +36,6 @@ from shared.instants import HOUR, Instant
 from shared.records import JsonObject
 
 EXACT_UP_TO = 1_000
-_SINCE = ("count", "users", "days", "distinct")
 
 
 class Count(Bounded, EventFilter):
@@ -59,10 +60,6 @@ class Count(Bounded, EventFilter):
     def _fits(self) -> Self:
         if (self.over is None) == (self.since is None):
             raise PydanticCustomError("count_window", "count needs exactly one of over and since")
-        if self.since is not None and (self.measure.kind not in _SINCE or self.large):
-            raise PydanticCustomError(
-                "count_since", "since a date events, users, days and distinct values are counted, up to 1000"
-            )
         if self.over is not None and self.measure.kind != "count":
             whole_buckets(self.over)
         if self.over is not None and self.measure.kind == "count" and self.large and self.over % HOUR:
@@ -242,23 +239,34 @@ class ShareCount(ExactCount):
 
 
 class SinceCount(_Counted):
-    """Counts from a date in a trait on: the newest as many as are needed; if those lie after the date, enough do."""
+    """Measures from a date in a trait on.
+
+    Of what counts up to a bound the newest as many as are needed are kept: if those lie after the date, enough do.
+    """
 
     def __init__(self, form: Count, setting: Setting) -> None:
         super().__init__(form)
         self._date = TraitDate(form.since or "", setting.timezone)
         self.paths |= {form.since or ""}
-        if form.measure.kind == "count":
-            self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, None),)
+        self.kind = form.measure.kind
+        self._heard: HeardValues | None = None
+        if self.kind in ("users", "days", "distinct"):
+            limit = KEYS_AT_MOST if isinstance(form.bound, ShareOf) else self.limit
+            self.metrics: tuple[Metric, ...] = (NewestKeys(form, form.measure, limit, setting.days),)
+        elif self.kind == "count" and not isinstance(form.bound, ShareOf) and not form.large:
+            self.metrics = (NewestInstants(form, self.limit, None),)
         else:
-            self.metrics = (NewestKeys(form, form.measure, self.limit, setting.days),)
+            self._heard = HeardValues(form, form.measure, setting.days, by_days=True)
+            self.metrics = (self._heard,)
         self.key = self.metrics[0].key
 
-    def _number(self, metrics: Metrics, date: Instant) -> int:
-        memory = metrics.get(self.key) or []
-        if self.form.measure.kind == "count":
-            return len(memory) - bisect_left(memory, date)
-        return sum(1 for at, _ in memory if at >= date)
+    def _number(self, metrics: Metrics, date: Instant) -> int | float | None:
+        memory = metrics.get(self.key)
+        if self._heard is not None:
+            return self._heard.since(memory, date)
+        if self.kind == "count":
+            return len(memory) - bisect_left(memory, date) if memory else 0
+        return sum(1 for at, _ in memory or () if at >= date)
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Unknown without the date; `at_most` also before it, and where it lies before we listened."""
@@ -267,7 +275,8 @@ class SinceCount(_Counted):
             return None
         if self.form.at_most is not None and (now < date or view.heard_since(self.filter) > date):
             return None
-        return self._against(self._number(metrics, date), bound)
+        number = self._number(metrics, date)
+        return None if number is None else self.form.holds(number, bound)
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The date itself."""
@@ -275,21 +284,21 @@ class SinceCount(_Counted):
         return date if date is not None and now <= date else None
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
-        """The measure by its name, at most one more than the bound."""
+        """The measure by its name; of what counts up to a bound, at most one more than that."""
         date = self._date.read(view.context)
-        if date is None:
-            return {}
-        return {self.form.measure.kind: self._number(metrics, date)}
+        number = None if date is None else self._number(metrics, date)
+        return {} if date is None else {self.kind: None if number is None else round(number, 6)}
 
     def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
-        """How many since the date, and why that cannot be said."""
+        """How much since the date, and why that cannot be said."""
         date, bound = self._date.read(view.context), self.form.bound_says(view.context)
         if date is None or bound.lacking:
             told = self._date.says(view.context)
             return Said(f"{told.words}; {bound.words} is asked for", told.lacking + bound.lacking)
-        count = self._number(metrics, date)
-        more = " or more" if count >= self.limit else ""
-        measured = f"{amount(self.form.measure, count, self.form)}{more} since {self.form.since}, {moment(date)}"
+        found = self._number(metrics, date)
+        more = " or more" if self._heard is None and found is not None and found >= self.limit else ""
+        measured = "no value" if found is None else amount(self.form.measure, found, self.form)
+        measured = f"{measured}{more} since {self.form.since}, {moment(date)}"
         if self.form.at_most is not None and now < date:
             return Said(f"{measured}: that is still to come")
         if self.form.at_most is not None and view.heard_since(self.filter) > date:

@@ -9,10 +9,10 @@
           team: {count: {of: any, measure: users, at_least: 3}}
 
 `since:` may be an event, `{event: {of: ticket.created}, restart: true}`: its first occurrence, with `restart` its latest.
-`milestone:` takes one count instead of several. What occurred from the anchor on counts, also where it was heard before it.
+`milestone:` takes one count instead of several. What occurred from the anchor on counts, also where it was heard before it. A
+milestone takes any `measure`, a share as its bound, and `over`: `{count: {of: any, measure: days, over: 7d, at_least: 5}}`.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -22,39 +22,14 @@ from pydantic_core import PydanticCustomError
 from services.rules.core.clauses import Clause, Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
-from services.rules.core.fields import Duration, EventFilter, Form, Measure, MeasureField, Positive
+from services.rules.core.fields import Duration, Form
 from services.rules.core.metrics.contract import Metric
-from services.rules.core.metrics.newest import NewestInstants, NewestKeys
 from services.rules.core.metrics.seen import FirstSeen, LastSeen
+from services.rules.core.milestones import Milestone, reaching
 from services.rules.core.traits import TraitDate, trait_path
 from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
-
-# How many instants a milestone with a window may look back on.
-_WINDOWED = 1_000
-
-
-class MilestoneCount(EventFilter):
-    """How much of what makes a milestone; with `over` it must come together in some window of that length."""
-
-    measure: MeasureField = Measure()
-    over: Duration | None = None
-    at_least: Positive
-
-    @model_validator(mode="after")
-    def _measurable(self) -> Self:
-        if self.measure.kind not in ("count", "users", "days", "distinct"):
-            raise PydanticCustomError("milestone_measure", "a milestone counts events, users, days or distinct values")
-        if self.over is not None and self.measure.kind != "count":
-            raise PydanticCustomError("milestone_over", "over goes with a count of events")
-        return self
-
-
-class Milestone(Form):
-    """`{count: ...}`."""
-
-    count: MilestoneCount
 
 
 class EventAnchor(Form):
@@ -91,17 +66,22 @@ class NotReached(Form):
 
 
 class NotReachedLeaf(Leaf):
-    """Its metrics: one for each milestone, then the anchor's where that is an event."""
+    """Its metrics: one for each milestone, then the anchor's where that is an event.
+
+    Own memory: `[anchor, names of the milestones known to be met]`, of those that may forget what they were met by.
+    """
 
     def __init__(self, form: NotReached, setting: Setting) -> None:
         given = form.milestones if form.milestone is None else {"milestone": form.milestone}
-        self.milestones = {name: milestone.count for name, milestone in given.items()}
-        self.metrics: tuple[Metric, ...] = tuple(_metric(count, setting) for count in self.milestones.values())
+        self.milestones = {name: reaching(milestone.count, setting) for name, milestone in given.items()}
+        self.remembers = any(milestone.forgets for milestone in self.milestones.values())
+        self.metrics: tuple[Metric, ...] = tuple(milestone.metric for milestone in self.milestones.values())
         self.within = form.within
+        self.paths = frozenset[str]().union(*(milestone.form.bound_paths for milestone in self.milestones.values()))
         self._date: TraitDate | None = None
         if isinstance(form.since, str):
             self._date, self._since = TraitDate(form.since, setting.timezone), form.since
-            self.paths = frozenset({form.since})
+            self.paths |= {form.since}
         else:
             anchor = form.since.event
             self._since = events(anchor)
@@ -110,35 +90,55 @@ class NotReachedLeaf(Leaf):
     def _anchor(self, metrics: Metrics, view: View) -> Instant | None:
         return metrics.get(self.metrics[-1].key) if self._date is None else self._date.read(view.context)
 
-    def _missing(self, metrics: Metrics, anchor: Instant) -> list[str]:
-        return [
-            name
-            for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False)
-            if not _met(count, metrics.get(metric.key), anchor)
-        ]
+    def decided(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Any:
+        """Which milestones were met since the anchor: looked for once it matters, and before anything is forgotten."""
+        anchor = self._anchor(metrics, view)
+        met: list[str] = own[1] if own is not None and own[0] == anchor else []
+        if anchor is None:
+            return [None, []]
+        late = now - anchor > self.within
+        for name, milestone in self.milestones.items():
+            if milestone.forgets and name not in met and (late or milestone.must_look(metrics)):
+                bound = milestone.form.bound_in(view.context)
+                if bound is not None and milestone.met(metrics, anchor, bound, now):
+                    met = [*met, name]
+        return [anchor, met]
+
+    def _missing(self, metrics: Metrics, own: Any, view: View, anchor: Instant, now: Instant) -> list[str]:
+        known = own[1] if own is not None else ()
+        missing = []
+        for name, milestone in self.milestones.items():
+            bound = milestone.form.bound_in(view.context)
+            if name not in known and (milestone.forgets or bound is None or not milestone.met(metrics, anchor, bound, now)):
+                missing.append(name)
+        return missing
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """No anchor: unknown. Until anchor + within: false. Then true while a milestone is missing."""
         anchor = self._anchor(metrics, view)
         if anchor is None:
             return None
-        return now - anchor > self.within and bool(self._missing(metrics, anchor))
+        return now - anchor > self.within and bool(self._missing(metrics, own, view, anchor, now))
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
-        """The end of the time given."""
+        """The end of the time given; after it, when time alone may meet a milestone."""
         anchor = self._anchor(metrics, view)
-        return anchor + self.within if anchor is not None and now - anchor <= self.within else None
+        if anchor is None:
+            return None
+        if now - anchor <= self.within:
+            return anchor + self.within
+        missing = self._missing(metrics, own, view, anchor, now)
+        changes = [self.milestones[name].next_change(metrics, anchor, now) for name in missing]
+        return min((change for change in changes if change is not None), default=None)
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
-        """`since`, `missing` (names of milestones) and `reached`: how much of each there is, no more than it needs."""
+        """`since`, `missing` (names of milestones) and `reached`: how much of each there is."""
         anchor = self._anchor(metrics, view)
         if anchor is None:
             return {}
-        reached = {
-            name: min(_after(count, metrics.get(metric.key), anchor), count.at_least)
-            for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False)
-        }
-        return {"since": show_instant(anchor), "missing": self._missing(metrics, anchor), "reached": reached}
+        missing = self._missing(metrics, own, view, anchor, now)
+        reached = {name: milestone.shown(metrics, anchor, view.context) for name, milestone in self.milestones.items()}
+        return {"since": show_instant(anchor), "missing": missing, "reached": reached}
 
     def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
         """The anchor, the time given, and each milestone."""
@@ -148,39 +148,18 @@ class NotReachedLeaf(Leaf):
         ends = anchor + self.within
         over = "were over on" if now > ends else "are over on"
         words = f"the {span(self.within)} since {self._since}, {moment(anchor)}, {over} {moment(ends)}; until then should be met"
-        return Said(words, clauses=tuple(self._milestones(metrics, anchor)))
+        return Said(words, clauses=tuple(self._clauses(metrics, own, view, anchor, now)))
 
-    def _milestones(self, metrics: Metrics, anchor: Instant) -> Iterator[Clause]:
-        for (name, count), metric in zip(self.milestones.items(), self.metrics, strict=False):
-            memory = metrics.get(metric.key)
-            reached = min(_after(count, memory, anchor), count.at_least)
-            needed = amount(count.measure, count.at_least, count)
-            within = "" if count.over is None else f" within {span(count.over)}"
-            words = f"{name}: {number(reached)} of {needed}{within}"
-            evidence = {"milestone": name, "reached": reached, "at_least": count.at_least}
-            yield Clause(kind="milestone", verdict=_met(count, memory, anchor), words=words, evidence=evidence)
-
-
-def _metric(count: MilestoneCount, setting: Setting) -> Metric:
-    """The newest as many as are needed: if those lie after an anchor, enough do."""
-    if count.measure.kind == "count":
-        return NewestInstants(count, count.at_least if count.over is None else max(count.at_least, _WINDOWED), None)
-    return NewestKeys(count, count.measure, count.at_least, setting.days)
-
-
-def _after(count: MilestoneCount, memory: Any, anchor: Instant) -> int:
-    if not memory:
-        return 0
-    if count.measure.kind == "count":
-        return len(memory) - bisect_left(memory, anchor)
-    return sum(1 for at, _ in memory if at >= anchor)
-
-
-def _met(count: MilestoneCount, memory: Any, anchor: Instant) -> bool:
-    if _after(count, memory, anchor) < count.at_least:
-        return False
-    if count.over is None:
-        return True
-    instants = memory[bisect_left(memory, anchor) :]
-    last = count.at_least - 1
-    return any(instants[n + last] - instants[n] <= count.over for n in range(len(instants) - last))
+    def _clauses(self, metrics: Metrics, own: Any, view: View, anchor: Instant, now: Instant) -> Iterator[Clause]:
+        missing = self._missing(metrics, own, view, anchor, now)
+        for name, milestone in self.milestones.items():
+            form, bound = milestone.form, milestone.form.bound_in(view.context)
+            reached = milestone.shown(metrics, anchor, view.context)
+            if bound is None:
+                told = form.bound_says(view.context)
+                yield Clause(kind="milestone", verdict=None, words=f"{name}: {told.words} is asked for", lacking=told.lacking)
+                continue
+            within = "" if form.over is None else f" within {span(form.over)}"
+            words = f"{name}: {'nothing' if reached is None else number(reached)} of {amount(form.measure, bound, form)}{within}"
+            evidence = {"milestone": name, "reached": reached, "at_least": bound}
+            yield Clause(kind="milestone", verdict=name not in missing, words=words, evidence=evidence)

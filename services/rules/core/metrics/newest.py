@@ -51,7 +51,8 @@ class NewestKeys:
         self.path = tuple((measure.path or "").split("."))[1:]
         self.limit = limit
         self.days = days
-        self.key = key_of("newest keys", limit, measure.signature, filter.signature)
+        calendar = days.name if measure.kind == "days" else None
+        self.key = key_of("newest keys", limit, measure.signature, calendar, filter.signature)
 
     def observe(self, memory: list[list[Any]] | None, event: Event) -> list[list[Any]]:
         """Move the event's key to its place; an event without one changes nothing."""
