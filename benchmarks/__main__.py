@@ -67,6 +67,13 @@ def bytewax(arguments: argparse.Namespace) -> list[Result]:
     return measure_bytewax(generated(arguments.events), arguments.events, arguments.repeats)
 
 
+def streams(arguments: argparse.Namespace) -> list[Result]:
+    """The rules service beside quixstreams and faust."""
+    from benchmarks.streams import measure_streams
+
+    return measure_streams(generated(arguments.events // 20), arguments.repeats)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
     "engine": engine,
     "documents": documents,
@@ -76,9 +83,10 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
     "service": service,
     "latency": latency,
     "bytewax": bytewax,
+    "streams": streams,
 }
 # These take minutes, or something that `make setup` does not install.
-ONLY_BY_NAME = {"bytewax"}
+ONLY_BY_NAME = {"bytewax", "streams"}
 
 
 def generated(events: int) -> Path:

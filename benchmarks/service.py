@@ -64,8 +64,8 @@ async def _measure(servers: Servers, events: int, repeats: int) -> Result:
     ours: list[float] = []
     floors: list[float] = []
     for _ in range(repeats):
-        floor_seconds, expected = await _in_new_database(servers, lambda url: _run_floor(servers, url, records))
-        service_seconds, found = await _in_new_database(servers, lambda url: _run_service(servers, url, records))
+        floor_seconds, expected = await in_new_database(servers, lambda url: _run_floor(servers, url, records))
+        service_seconds, found = await in_new_database(servers, lambda url: run_service(servers, url, records))
         assert found == expected, f"only the service: {_only(found, expected)}; only the loop: {_only(expected, found)}"
         floors.append(floor_seconds)
         ours.append(service_seconds)
@@ -76,7 +76,7 @@ def _only(some: list[Any], others: list[Any]) -> list[Any]:
     return sorted(set(some) - set(others), key=str)[:20]
 
 
-async def _in_new_database(servers: Servers, work: Callable[[str], Awaitable[float]]) -> tuple[float, list[Any]]:
+async def in_new_database(servers: Servers, work: Callable[[str], Awaitable[float]]) -> tuple[float, list[Any]]:
     """The seconds of `work` in a database of its own, and the runs in it."""
     name = f"benchmark_{uuid.uuid4().hex[:8]}"
     async with _connected(servers.postgres) as administrator:
@@ -114,7 +114,7 @@ async def _write_log(servers: Servers, events: int) -> int:
         await log.append(EVENTS, [Entry("", applied, partition, BEGIN) for partition in range(PARTITIONS)])
         entries: list[Entry] = []
         for event in generate(events, max(10, events // 100)):
-            entries.append(_entry(event))
+            entries.append(entry_of(event))
             if len(entries) == WRITTEN_AT_ONCE:
                 await log.append(EVENTS, entries)
                 entries = []
@@ -124,7 +124,7 @@ async def _write_log(servers: Servers, events: int) -> int:
     return events + PARTITIONS
 
 
-def _entry(event: Event) -> Entry:
+def entry_of(event: Event) -> Entry:
     """The record as ingest writes it: its time is the log's."""
     at, event.received_at = event.received_at, 0
     return Entry(event.account_id or "", encode(event), None, at)
@@ -133,7 +133,8 @@ def _entry(event: Event) -> Entry:
 # ------------------------------------------------------------------ the two
 
 
-async def _run_service(servers: Servers, url: str, records: int) -> float:
+async def run_service(servers: Servers, url: str, records: int) -> float:
+    """The seconds in which one worker takes so many records and has committed and published what they make."""
     settings = settings_of(servers, url, replay=True)
     await upgrade(settings)
     database = await open_database(settings)

@@ -10,8 +10,10 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from benchmarks.floor import Line, Properties
+from benchmarks.floor import Line
 from benchmarks.peers.found import Found, read_found
+from shared.instants import Instant
+from shared.records import Event, as_json
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".build" / "peers" / "bin" / "python"
@@ -34,13 +36,25 @@ def run_peer(program: str, *arguments: object) -> Found:
 
 
 def closed_log(log: Path) -> Path:
-    """The log with a line at its end for each account; written once."""
+    """The log with an event at its end for each account; written once."""
     closed = log.with_suffix(".closed.jsonl")
     if not closed.exists():
         lines = log.read_bytes()
         decoded = msgspec.json.Decoder(Line).decode_lines(lines)
-        last = decoded[-1].received_at
+        at = decoded[-1].received_at + 1
         accounts = dict.fromkeys(line.account_id for line in decoded)
-        endings = [Line("log.ended", account, last + 1, Properties(), last + 1) for account in accounts]
+        endings = [_ending(account, at) for account in accounts]
         closed.write_bytes(lines + msgspec.json.Encoder().encode_lines(endings))
     return closed
+
+
+def _ending(account_id: str, at: Instant) -> Event:
+    return Event(
+        id="end",
+        name="log.ended",
+        source="api",
+        account_id=account_id,
+        occurred_at=at,
+        properties_json=as_json({}),
+        received_at=at,
+    )

@@ -13,6 +13,7 @@ from benchmarks.generate import write_log
 from benchmarks.idle import measure_idle
 from benchmarks.midnight import measure_midnight
 from benchmarks.peers.found import Run, runs_of, taken
+from benchmarks.peers.kept_account import dump, load
 from benchmarks.peers.programs import closed_log
 from benchmarks.plays_wanted import measure_plays_wanted
 
@@ -54,11 +55,27 @@ def test_of_idle_accounts_few_are_looked_at():
 def test_the_step_of_a_peer_decides_what_the_floor_decides(log):
     floors: dict[str, Floor] = {}
     emitted: list[Run] = []
-    for line in Decoder(Line).decode_lines(closed_log(log).read_bytes()):
+    for line in closed_lines(log):
         emitted += taken(floors.setdefault(line.account_id, Floor()), (line,))
     found = runs_of(emitted).sorted()
     assert found.opened
     assert found == run_floor(log).sorted()
+
+
+def test_a_peers_state_is_read_back_as_it_was_written(log):
+    stored: dict[str, bytes] = {}
+    emitted: list[Run] = []
+    for line in closed_lines(log):
+        floor, name = Floor(), line.account_id
+        if name in stored:
+            floor.accounts[name] = load(stored[name])
+        emitted += taken(floor, (line,))
+        stored[name] = dump(floor.accounts[name])
+    assert runs_of(emitted).sorted() == run_floor(log).sorted()
+
+
+def closed_lines(log: Path) -> list[Line]:
+    return Decoder(Line).decode_lines(closed_log(log).read_bytes())
 
 
 def test_what_runs_only_by_name_is_a_benchmark():
