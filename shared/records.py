@@ -74,9 +74,11 @@ class Applied(msgspec.Struct, tag_field="type", tag="applied", omit_defaults=Tru
     """The complete set of plays from this record on; a play that is not in it is archived.
 
     `listening` says since when an event name is heard (the catalogue's `since`), `listening_since` since when all others are.
+    `workspace` is the version of the workspace: an older set that is logged once more changes nothing.
     """
 
     plays: list[AppliedPlay]
+    workspace: int = 0
     listening: dict[str, Instant] = {}
     listening_since: Instant = 0
 

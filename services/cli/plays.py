@@ -56,19 +56,26 @@ def apply_plays(
     by: Annotated[str | None, typer.Option(help="Who applies; without it, the key.")] = None,
     commit: Annotated[str | None, typer.Option(help="The commit it comes from.")] = None,
     at: Annotated[str | None, typer.Option(help="The time of its record, in a log opened for replay only.")] = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long for `already true` at most.")] = 5.0,
     json: AsJson = False,
 ) -> None:
-    """Make a workspace the one that counts, at once or not at all. Applying the same again changes nothing."""
+    """Make a workspace the one that counts, at once or not at all. Applying the same again changes nothing.
+
+    `already true` says for how many subjects a new condition is true already; `on_activate` says what becomes of them.
+    """
+    from services.cli.activation import with_already_true
     from services.cli.api import Api
     from services.cli.check import check
 
     files = read_workspace(workspace)
     _refuse(check(files), files)
-    outcome = Api().post("/api/v1/plays/apply", {"files": files, "by": by, "commit": commit, "at": at})
+    api = Api()
+    outcome = api.post("/api/v1/plays/apply", {"files": files, "by": by, "commit": commit, "at": at})
+    outcome["plays"] = with_already_true(api, outcome["plays"], wait if outcome["published"] else 0)
     if json:
         show.as_json(outcome)
         return
-    columns = {name: name for name in ("play", "version", "change", "paused")}
+    columns = {name: name for name in ("play", "version", "change", "paused")} | {"already true": "already_true"}
     show.listing(outcome["plays"], columns, "The workspace has no plays.")
     if not outcome["published"]:
         show.say("Kept, but the log is away: the plays take effect when it is back.")

@@ -88,7 +88,7 @@ async def _write(connection: AsyncConnection, checked: Checked, writing: _Writin
         version += 1
         await store.add_workspace(connection, version, after, writing.stamp)
     if changed or newest is None or after["listening"] != before.get("listening"):
-        applied = await _applied(connection, after)
+        applied = await _applied(connection, after, version)
         if len(encode(applied)) > MAX_VALUE:
             raise Refused(413, "workspace_too_large", f"all plays together are larger than {MAX_VALUE} bytes, a record's limit")
         await keep_for_all(connection, writing.partitions, applied, writing.at)
@@ -97,6 +97,7 @@ async def _write(connection: AsyncConnection, checked: Checked, writing: _Writin
 
 async def _write_plays(connection: AsyncConnection, checked: Checked, writing: _Writing) -> list[Change]:
     known = {row.play: row for row in await store.all_plays(connection)}
+    kept = {play.name for play in checked.plays}
     changes = []
     for play in sorted(checked.plays, key=lambda play: play.name):
         row = known.get(play.name)
@@ -109,19 +110,24 @@ async def _write_plays(connection: AsyncConnection, checked: Checked, writing: _
             continue
         version = 1 if row is None else row.version + 1
         await store.add_version(connection, version, play, writing.stamp)
+        before = known.get(play.document.get("was") or "")
+        if before is not None and before.paused and before.play not in kept and not paused:
+            # Renamed: it stays paused.
+            await store.set_paused(connection, play.name, True)
+            paused = True
         kind = "created" if row is None else "changed"
         changes.append(Change(play=play.name, version=version, change=kind, paused=paused))
-    kept = {play.name for play in checked.plays}
+    renamed = {play.document.get("was") for play in checked.plays}
     for name, row in known.items():
         if name not in kept and not row.archived:
             await store.archive(connection, name)
-            if row.paused:
+            if row.paused and name not in renamed:
                 await keep_for_all(connection, writing.partitions, Resumed(play=name), writing.at)
             changes.append(Change(play=name, version=row.version, change="archived", paused=False))
     return changes
 
 
-async def _applied(connection: AsyncConnection, workspace: JsonObject) -> Applied:
+async def _applied(connection: AsyncConnection, workspace: JsonObject, version: int) -> Applied:
     active = [row for row in await store.all_plays(connection) if not row.archived]
     documents = [(row.play, row.version, msgspec.json.decode(row.document)) for row in active]
     return Applied(
@@ -129,6 +135,7 @@ async def _applied(connection: AsyncConnection, workspace: JsonObject) -> Applie
             AppliedPlay(play=play, version=version, document=document, was=document.get("was"))
             for play, version, document in documents
         ],
+        workspace=version,
         listening=workspace["listening"],
         listening_since=workspace["listening_since"],
     )

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.rules import store
+from services.rules import activation, store
 from services.rules.aliases import Identity, aliases_of
 from services.rules.catalog import Catalog, Plays, encode_catalog
 from services.rules.heard import Poison
@@ -109,6 +109,8 @@ class Batch:
             rows.add_dead_letter(poison)
         if work.effects:
             rows.add_effects(work.effects, owned.owner)
+            for play in work.effects.already:
+                rows.already[owned.partition, play] += 1
         # An account all of whose events were given up was never there.
         if work.loaded is not None and (work.taken or not work.loaded.new):
             earliest = rows.add_account(work.loaded, owned.partition)
@@ -133,6 +135,8 @@ class Batch:
         await store.write(connection, self.rows)
         for owned, (catalog, _) in self._catalogs.items():
             await store.keep_plays(connection, owned.partition, encode_catalog(catalog))
+            await activation.follow(connection, owned.partition, owned.catalog, catalog)
+        await activation.count(connection, self.rows.already)
 
     def _advance(self, owned: Owned) -> store.Advance:
         next_offset, at = self._ends.get(owned, (owned.next_offset, owned.at))

@@ -67,15 +67,16 @@ class Catalog(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.before is not None
 
     def after(self, record: Control, offset: int, at: Instant) -> "Catalog":
-        """The catalog from this record on. The same set applied once more changes nothing."""
+        """The catalog from this record on. The same set applied once more changes nothing, nor does one from before it."""
         if isinstance(record, Paused):
             return msgspec.structs.replace(self, paused=self.paused | {record.play})
         if isinstance(record, Resumed):
             return msgspec.structs.replace(self, paused=self.paused - {record.play})
-        if record == self.applied:
+        if record == self.applied or record.workspace < self.applied.workspace:
             return self
-        renamed = {play.was: play.play for play in record.plays if play.was}
-        paused = frozenset(renamed.get(name, name) for name in self.paused) & {play.play for play in record.plays}
+        names = {play.play for play in record.plays}
+        renamed = {play.was: play.play for play in record.plays if play.was and play.was not in names}
+        paused = frozenset(renamed.get(name, name) for name in self.paused) & names
         return Catalog(applied=record, offset=offset, at=at, paused=paused, before=self.applied)
 
     def warmed_to(self, cursor: str) -> "Catalog":

@@ -1,5 +1,6 @@
 """The rows that one batch writes, by table: what `store.write` stores in the batch's one transaction."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -49,6 +50,8 @@ class Rows:
         self.runs: list[Row] = []
         self.resolved: list[Row] = []
         self.goals: list[Row] = []
+        # By partition and play: see `services.rules.activation`.
+        self.already: Counter[tuple[int, str]] = Counter()
         self.decisions: list[Row] = []
         self.aliases: dict[str, Row] = {}
         self.unassigned: list[Row] = []

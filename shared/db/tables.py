@@ -200,6 +200,18 @@ play_version = Table(
     Column("commit", Text),
 )
 
+# For how many subjects of a partition a version of a play was true already when it was applied there.
+activation = Table(
+    "activation",
+    metadata,
+    Column("play", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("already", BigInteger, nullable=False),
+    # Every account of the partition has been brought to the version: the number is final.
+    Column("complete", Boolean, nullable=False),
+)
+
 run = Table(
     "run",
     metadata,

@@ -1,7 +1,8 @@
 """A story lived through by real workers on a real log and a real database, with whatever trouble comes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -95,7 +96,7 @@ class _World:
         working = [asyncio.create_task(self._keep_working(stop, place * 0.02)) for place in range(self._workers)]
         try:
             deadline = asyncio.get_running_loop().time() + PATIENCE
-            while not await self._settled():
+            while not await settled(self._watched, self._ends):
                 for one in working:
                     if one.done():
                         one.result()
@@ -111,17 +112,19 @@ class _World:
             with suppress(Crash):
                 await Worker(self._database, self._log, wall_clock, stop, bounds=next(self._bounds)).run()
 
-    async def _settled(self) -> bool:
-        async with self._watched.begin() as connection:
-            found = (await connection.execute(select(tables.partition))).all()
-            at = {row.partition: row.at for row in found if row.next_offset >= self._ends.get(row.partition, 0)}
-            if not self._ends.keys() <= at.keys() or any(decode_catalog(row.plays).warming for row in found):
-                return False
-            if (await connection.execute(select(tables.outbox.c.id).limit(1))).first() is not None:
-                return False
-            subject = tables.subject.c
-            deadlines = await connection.execute(select(subject.partition, subject.next_deadline))
-            return all(deadline is None or deadline >= at[partition] for partition, deadline in deadlines)
+
+async def settled(database: AsyncEngine, ends: Mapping[int, int]) -> bool:
+    """Whether all up to the ends of the partitions is taken: records, deadlines, accounts to bring to plays, the outbox."""
+    async with database.begin() as connection:
+        found = (await connection.execute(select(tables.partition))).all()
+        at = {row.partition: row.at for row in found if row.next_offset >= ends.get(row.partition, 0)}
+        if not ends.keys() <= at.keys() or any(decode_catalog(row.plays).warming for row in found):
+            return False
+        if (await connection.execute(select(tables.outbox.c.id).limit(1))).first() is not None:
+            return False
+        subject = tables.subject.c
+        deadlines = await connection.execute(select(subject.partition, subject.next_deadline))
+        return all(deadline is None or deadline >= at[partition] for partition, deadline in deadlines)
 
 
 async def _outcome(database: AsyncEngine, log: FatedLog) -> Outcome:
@@ -130,11 +133,17 @@ async def _outcome(database: AsyncEngine, log: FatedLog) -> Outcome:
         runs, decisions, subjects = [
             (await connection.execute(select(table))).all() for table in (tables.run, tables.decision, tables.subject)
         ]
+        activations = (await connection.execute(select(tables.activation))).all()
+    already: Counter[str] = Counter()
+    for row in activations:
+        assert row.complete
+        if row.already:
+            already[row.play] += row.already
     return Outcome(
         {
             row.run_id: (
                 *(row.play, row.version, row.account_id, row.subject, row.user_id, row.opened_at, row.arm, row.evidence),
-                *(row.resolved_at, row.resolution),
+                *(row.resolved_at, row.resolution, row.goal_at, row.goal),
             )
             for row in runs
         },
@@ -144,6 +153,7 @@ async def _outcome(database: AsyncEngine, log: FatedLog) -> Outcome:
         },
         published(decode_runs_record(value) for value in log.runs),
         {(row.account_id, row.kind, row.value): _document(row) for row in subjects},
+        dict(already),
     )
 
 

@@ -39,6 +39,7 @@ EVERY_KIND: list[JsonObject] = [
     {"play": "person", "per": "user", "when": {"silence": {"of": "any", "for": "2h"}}, "audience": {"account.plan": "pro"}},
     {"play": "ticket", "per": {"by": "properties.k"}, "when": {"count": {"of": "any", "over": "1h", "at_least": 2}}},
     {"play": "over", "when": {"event": "a.x"}, "resolve_when": {"event": "a.y"}},
+    {"play": "aim", "when": {"event": "a.x"}, "goal": {"when": {"trait": {"account.seats": 4}}, "within": "2h"}},
     {"play": "half", "when": {"event": "b.x"}, "holdout": "50%", "rollout": "50%", "again": "after 1h"},
     {"play": "shadow", "mode": "shadow", "when": {"all": [{"event": "a.x"}, {"not": {"silence": {"of": "b.x", "for": "1h"}}}]}},
     {"play": "now", "on_activate": "run", "when": {"not": {"count": {"of": "b.x", "over": "1h", "at_least": 2}}}},
@@ -73,14 +74,15 @@ def edited(draw: Draw, before: list[JsonObject], zone: str) -> list[JsonObject]:
     return after + [play for play in draw(sets(zone, least=0)) if play["play"] not in known]
 
 
-def record_of(documents: list[JsonObject], since: Instant, version: int = 1) -> Applied:
-    """The record that applies them."""
-    return Applied(
-        plays=[
-            AppliedPlay(play=one["play"], version=version, document=one, was=one.get("was")) for one in documents
-        ],
-        listening_since=since,
-    )  # fmt: skip
+def record_of(documents: list[JsonObject], since: Instant, before: Applied | None = None) -> Applied:
+    """The record that applies them after another one: what has changed has a new version."""
+    known = {play.play: play for play in before.plays} if before is not None else {}
+    plays = []
+    for document in documents:
+        name, old = document["play"], known.get(document["play"])
+        version = 1 if old is None else old.version + (old.document != document)
+        plays.append(AppliedPlay(play=name, version=version, document=document, was=document.get("was")))
+    return Applied(plays=plays, listening_since=since)
 
 
 @st.composite
@@ -89,30 +91,20 @@ def stories(draw: Draw, edits: bool = True) -> Story:
     zone, text = draw(pick(PLACES))
     begin = parse_instant(text)
     documents = draw(sets(zone))
+    applied = record_of(documents, begin)
     log = [Told(event.received_at, event) for event in draw(logs(begin, DURATIONS, zone))]
-    log = draw(disturbed(log))
-    records = [Told(begin, record_of(documents, begin)), *log]
-    for version in range(2, draw(st.integers(2, 4)) if edits else 2):
-        place = draw(st.integers(1, len(records)))
-        at = records[place - 1].at
-        if draw(st.booleans()):
-            documents = draw(edited(documents, zone))
-            records.insert(place, Told(at, record_of(documents, begin, version)))
-            records = _once_applied(records)
-        elif documents:
+    records = [Told(begin, applied), *draw(disturbed(log))]
+    places = sorted(draw(st.lists(st.integers(1, len(records)), max_size=3))) if edits else []
+    for already, place in enumerate(places):
+        at = records[place + already - 1].at
+        if documents and draw(st.booleans()):
             name = draw(pick(documents))["play"]
-            records.insert(place, Told(at, draw(pick([Paused(play=name), Resumed(play=name)]))))
+            records.insert(place + already, Told(at, draw(pick([Paused(play=name), Resumed(play=name)]))))
+        else:
+            documents = draw(edited(documents, zone))
+            applied = record_of(documents, begin, applied)
+            records.insert(place + already, Told(at, applied))
     return Story(records, records[-1].at + draw(pick([0, HOUR, 2 * HOUR, 48 * HOUR])))
-
-
-def _once_applied(records: list[Told]) -> list[Told]:
-    """Sets of plays in the order of their versions."""
-    applied = iter(sorted((told.record for told in records if isinstance(told.record, Applied)), key=_version))
-    return [Told(told.at, next(applied)) if isinstance(told.record, Applied) else told for told in records]
-
-
-def _version(applied: Applied) -> int:
-    return max((play.version for play in applied.plays), default=0)
 
 
 @st.composite

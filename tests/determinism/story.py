@@ -6,6 +6,7 @@ Events go to their account's partition, a change of plays to every one. `meant` 
 record by record, nothing kept in between; no worker, no database, no log.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ class Outcome(NamedTuple):
     decisions: dict[str, Any]
     published: dict[tuple[str, str], RunsRecord]
     documents: dict[tuple[str, str, str], Any]
+    # For how many subjects each play was true already when its version was applied.
+    already: dict[str, int]
 
 
 def meant(story: Story) -> Outcome:
@@ -47,11 +50,14 @@ def meant(story: Story) -> Outcome:
     effects = Effects()
     documents: dict[tuple[str, str, str], Any] = {}
     accounts = {told.record.account_id or "": None for told in story.records if isinstance(told.record, Event)}
+    already: Counter[str] = Counter()
     for account_id in accounts:
-        account = _Life(account_id, effects).through(story)
+        life = _Life(account_id, effects)
+        account = life.through(story)
+        already += life.already
         for key, document in account.subjects.items():
             documents[account_id, key.kind, key.value] = msgspec.json.decode(encode_document(document))
-    return outcome_of(effects, documents)
+    return outcome_of(effects, documents, already)
 
 
 class _Life:
@@ -65,6 +71,7 @@ class _Life:
         self._account: Account | None = None
         self._history: list[Event] = []
         self._known: set[tuple[int, str, str]] = set()
+        self.already: Counter[str] = Counter()
 
     def through(self, story: Story) -> Account:
         for offset, (at, record) in enumerate(story.records):
@@ -86,7 +93,12 @@ class _Life:
         if self._account is not None and self._catalog.offset != before.offset:
             names = self._engine.warm_names(before.applied)
             history = [event for event in self._history if names is None or event.name in names]
+            versions = {play.play: play.version for play in before.applied.plays}
+            kept = {play.play for play in self._catalog.applied.plays if versions.get(play.play) == play.version}
+            found = len(self._effects.already)
             self._engine.warm(self._account, history, at, self._effects)
+            self.already = Counter({play: number for play, number in self.already.items() if play in kept})
+            self.already.update(self._effects.already[found:])
 
     def _hear(self, event: Event) -> None:
         month = month_of(event.received_at)
@@ -105,13 +117,15 @@ def _received(event: Event, at: Instant) -> Event:
     return msgspec.structs.replace(event, occurred_at=occurred_at, received_at=at)
 
 
-def outcome_of(effects: Effects, documents: dict[tuple[str, str, str], Any]) -> Outcome:
+def outcome_of(effects: Effects, documents: dict[tuple[str, str, str], Any], already: Counter[str]) -> Outcome:
     """What was decided, as it is stored and published."""
     ends = {end.run_id: (end.resolved_at, end.reason) for end in effects.resolved}
+    goals = {goal.run_id: (goal.at, goal.outcome) for goal in effects.goals}
     runs = {
         run.run_id: (
             *(run.play, run.version, run.account_id, run.subject, run.user_id, run.opened_at, run.arm, _plain(run.evidence)),
             *ends.get(run.run_id, (None, None)),
+            *goals.get(run.run_id, (None, None)),
         )
         for run in effects.opened
     }
@@ -119,7 +133,9 @@ def outcome_of(effects: Effects, documents: dict[tuple[str, str, str], Any]) -> 
         one.decision_id: (one.play, one.version, one.account_id, one.subject, one.at, one.reason, _plain(one.detail))
         for one in effects.decisions
     }
-    return Outcome(runs, decisions, published([*effects.opened, *effects.resolved]), documents)
+    assert "error" not in {one.reason for one in effects.decisions}
+    records = published([*effects.opened, *effects.resolved, *effects.goals])
+    return Outcome(runs, decisions, records, documents, dict(already))
 
 
 def published(records: Iterable[RunsRecord]) -> dict[tuple[str, str], RunsRecord]:

@@ -1,6 +1,7 @@
 """`/api/v1/plays`: check, apply, list, pause, resume."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from services.console.shown import Moment, Shown
 from services.console.store import plays as store
 from shared.db.database import reading
 from shared.instants import Instant, parse_instant
+from shared.topics import EVENTS
 
 MAX_FILES = 5_000
 
@@ -59,7 +61,11 @@ class Judgement(Shown):
 
 
 class Play(Shown):
-    """A play as applied. `mode` is the file's; a paused play opens no runs until it is resumed."""
+    """A play as applied. `mode` is the file's; a paused play opens no runs until it is resumed.
+
+    `already_true`: for how many subjects its condition was true already when this version was applied; they are ignored or get
+    a run as `on_activate` says. Null until all of them were looked at. A version that keeps the condition has none.
+    """
 
     play: str
     version: int
@@ -70,6 +76,7 @@ class Play(Shown):
     applied_at: Moment
     applied_by: str
     commit: str | None
+    already_true: int | None
 
 
 class Version(Shown):
@@ -127,21 +134,25 @@ async def apply_plays(application: Application, parts: Given, caller: Applier) -
 @router.get("")
 async def list_plays(parts: Given, _: Reader, archived: bool = False) -> Plays:
     """Every play with its state; archived ones only when asked for."""
+    partitions = await parts.log.partitions(EVENTS)
     async with reading(parts.database) as connection:
         rows = await store.all_plays(connection)
-    return Plays(items=[_play(row) for row in rows if archived or not row.archived])
+        already = await store.already_true(connection, partitions)
+    return Plays(items=[_play(row, already) for row in rows if archived or not row.archived])
 
 
 @router.get("/{play}", responses=NOT_FOUND)
 async def show_play(play: str, parts: Given, _: Reader) -> PlayInFull:
     """One play: its file, and what was made of it."""
+    partitions = await parts.log.partitions(EVENTS)
     async with reading(parts.database) as connection:
         row = await store.one_play(connection, play)
         if row is None:
             raise missing("play", play)
         versions = [Version.of(version) for version in await store.versions_of(connection, play)]
+        already = await store.already_true(connection, partitions)
     document = msgspec.json.decode(row.document)
-    return PlayInFull(**_play(row).model_dump(), source=row.source, document=document, versions=versions)
+    return PlayInFull(**_play(row, already).model_dump(), source=row.source, document=document, versions=versions)
 
 
 @router.post("/{play}/pause", responses={**NOT_FOUND, **CONFLICT})
@@ -171,9 +182,10 @@ def _judgement(checked: Checked) -> Judgement:
     return Judgement(ok=not problems, plays=sorted(play.name for play in checked.plays), problems=problems)
 
 
-def _play(row: AnyRow) -> Play:
+def _play(row: AnyRow, already: Mapping[tuple[str, int], int]) -> Play:
     document = msgspec.json.decode(row.document)
-    return Play.of(row, title=document.get("title") or row.play, mode=document.get("mode", "live"))
+    title, mode = document.get("title") or row.play, document.get("mode", "live")
+    return Play.of(row, title=title, mode=mode, already_true=already.get((row.play, row.version)))
 
 
 def instant_in(text: str | None) -> Instant | None:

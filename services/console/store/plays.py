@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, insert, select, text, update
+from sqlalchemy import and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.checked import CheckedPlay
 from services.console.paging import AnyRow, Rows
-from shared.db.tables import play, play_version, workspace
+from shared.db.tables import activation, play, play_version, workspace
 from shared.instants import Instant
 
 WITH_VERSION = (
@@ -51,6 +51,14 @@ async def all_plays(connection: AsyncConnection) -> Rows:
 async def one_play(connection: AsyncConnection, name: str) -> AnyRow | None:
     """A play with its newest version and the file as it was written."""
     return (await connection.execute(WITH_VERSION.add_columns(play_version.c.source).where(play.c.play == name))).first()
+
+
+async def already_true(connection: AsyncConnection, partitions: int) -> dict[tuple[str, int], int]:
+    """For how many subjects each (play, version) was true already when it was applied, where all partitions have said so."""
+    columns = (activation.c.play, activation.c.version, func.sum(activation.c.already).label("already"))
+    asked = select(*columns).where(activation.c.complete).group_by(activation.c.play, activation.c.version)
+    found = await connection.execute(asked.having(func.count() == partitions))
+    return {(row.play, row.version): int(row.already) for row in found}
 
 
 async def versions_of(connection: AsyncConnection, name: str) -> Rows:

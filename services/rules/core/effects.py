@@ -29,6 +29,8 @@ class Effects(msgspec.Struct):
     resolved: list[RunResolved] = []
     decisions: list[Decision] = []
     goals: list[RunGoal] = []
+    # The plays that were true already when they were applied: a name for each subject.
+    already: list[str] = []
 
     def __bool__(self) -> bool:
-        return bool(self.opened or self.resolved or self.decisions or self.goals)
+        return bool(self.opened or self.resolved or self.decisions or self.goals or self.already)

@@ -130,6 +130,9 @@ class Engine:
                 self._activate(account, key, document, play, started, at, effects)
             watch_on(self.plays, document, View(account, key, document.start, self._listening, None, ()), at, effects)
             document.settle()
+            if key.kind not in self._of_kind:
+                # Nobody looks at it any more; what needs it again finds it in history.
+                del account.subjects[key]
 
     def _activate(
         self,
@@ -149,6 +152,8 @@ class Engine:
         elif play.needs_time:
             barred = "ignored" if play.form.on_activate == "ignore" else None
             self._judge(play, account, key, document, at, at, None, (), effects, barred)
+            if state.known:
+                effects.already.append(play.name)
         else:
             state.first_at = None
 

@@ -100,7 +100,10 @@ class Judgement:
         elif isinstance(outcome, Refuse):
             self._note(outcome.reason)
             wait = outcome.again_at
-        state.spent = state.spent or (self.barred == "ignored" and state.known)
+        if self.barred == "ignored" and state.known and not state.spent:
+            # A hold or a cooldown is running: this rise is over all the same.
+            self._note(self.barred)
+            state.spent, wait = True, None
         return wait
 
     def _fell_because(self, condition: Verdict) -> str:

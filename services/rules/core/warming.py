@@ -38,7 +38,8 @@ def carry_over(
     account: Account, key: SubjectKey, document: Document, plays: Mapping[str, CompiledPlay], at: Instant, effects: Effects
 ) -> list[CompiledPlay]:
     """Keep, rename, end or renew the states of a subject. `plays` are all that are active; those that begin anew are returned."""
-    heirs = {play.was: play.name for play in plays.values() if play.was is not None}
+    # A name is carried over once: who has a state of its own has had it.
+    heirs = {play.was: play.name for play in plays.values() if play.was is not None and play.name not in document.plays}
     kept: dict[str, PlayState] = {}
     for name, state in document.plays.items():
         play = plays.get(name) or plays.get(heirs.get(name, ""))
