@@ -40,6 +40,7 @@ destinations:
 """
 PLAY = """
 play: probe
+guard: {max_runs: 1000000 per day}
 when: {event: probe.sent}
 do:
   - webhook: {to: hooks, data: {probe: "probe-{{ event.properties.n }}."}}
