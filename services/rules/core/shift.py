@@ -194,7 +194,8 @@ class ShiftLeaf(BoundaryLeaf):
         for later in range(bucket + 1, bucket + self.reach + 1):
             if self._decide(memory, own, view, later)[VERDICT] is not verdict:
                 return self.calendar.start(later)
-        if own[KEPT_SINCE] is not None:
-            # Nothing more will be heard, but the baseline is given up in the end.
-            return self.calendar.start(self.calendar.number(own[KEPT_SINCE] + KEPT_FOR) + 1)
-        return None
+        if own[KEPT_SINCE] is None:
+            return None
+        # Nothing more will be heard, but the baseline is given up in the end, unless there is no current value to compare with.
+        given_up = self.calendar.number(own[KEPT_SINCE] + KEPT_FOR) + 1
+        return self.calendar.start(given_up) if given_up > bucket else None

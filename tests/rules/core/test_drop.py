@@ -48,6 +48,13 @@ def test_a_baseline_kept_for_ninety_days_is_given_up():
     assert (opened, resolved, why) == (39, 39 + 91, "expired")
 
 
+def test_a_kept_baseline_without_a_current_value_does_not_hold_time_up():
+    rise = {"of": "ticket.created", "measure": {"max": "properties.size"}, "over": "7d", "baseline": "28d", "by": "100%"}
+    sizes = [event("ticket.created", day, size=size) for day, size in [*((day, 1) for day in range(0, 36, 7)), (37, 5)]]
+    # From day 45 on there is no value, which is unknown; the ninety days are over on day 128.
+    assert lived({"when": {"rise": rise}}, *sizes, event("page.viewed", 150), until=200) == [(38, None, None)]
+
+
 def test_a_late_event_counts_at_the_next_boundary():
     late = [event("report.exported", 36.5 + n / 100, heard=38.7) for n in range(3)]
     assert fired_on(DROP, *exports(0, 35), *late, until=41) == []

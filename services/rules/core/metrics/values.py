@@ -1,13 +1,15 @@
 """What counts as a number, and as one value among others, in a property."""
 
 import json
-import math
 from typing import Any
+
+# Far from where adding up ends in infinity, which no JSON can hold.
+LARGEST = 1e300
 
 
 def number_of(found: Any) -> int | float | None:
-    """The value as a finite number; a text, a truth value or nothing is None."""
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    """The value as a number; a text, a truth value, nothing, or what is too large to be added up is None."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not -LARGEST <= found <= LARGEST:
         return None
     return found
 
