@@ -35,6 +35,8 @@ class Settings(BaseModel):
     session_timeout: float = Field(default=30, ge=1, le=300, alias="SUCCESSPLAYS_SESSION_TIMEOUT")
     # How many subjects' documents a rules worker keeps in memory, for each partition it owns.
     documents_in_memory: int = Field(default=50_000, ge=1, alias="SUCCESSPLAYS_DOCUMENTS_IN_MEMORY")
+    # How often a rules worker tries a record alone at which it fails, before it becomes a dead letter.
+    record_tries: int = Field(default=3, ge=1, le=100, alias="SUCCESSPLAYS_RECORD_TRIES")
     # Kafka's security, as aiokafka names it.
     kafka_security_protocol: str = Field(default="PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL")
     kafka_sasl_mechanism: str = Field(default="PLAIN", alias="KAFKA_SASL_MECHANISM")

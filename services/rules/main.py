@@ -55,7 +55,7 @@ async def run_worker(
 
 
 def _bounds(settings: Settings) -> Bounds:
-    return Bounds(documents=settings.documents_in_memory)
+    return Bounds(documents=settings.documents_in_memory, tries=settings.record_tries)
 
 
 async def _wait_for_database(database: AsyncEngine, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
 """A partition of topic `events` while this worker owns it: how far it is, its plays, its accounts in memory, what is pending."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection
 
 from services.rules.accounts import Accounts
@@ -24,6 +24,8 @@ class Owned:
         self.outbox_waiting = True
         # Offsets of records that the database refuses even alone, and why.
         self.refused: dict[int, str] = {}
+        # How often records were tried alone that make us fail, by offset.
+        self.tries: Counter[int] = Counter()
         # The worker's clock when it last appended a tick.
         self.ticked_at: Instant | None = None
         # The deadline for which that was.

@@ -49,6 +49,8 @@ class Bounds:
     poll: float = 0.2
     pause: float = 0.25
     longest_pause: float = 5.0
+    # How often a record at which we fail is tried alone before it becomes a dead letter.
+    tries: int = 3
     # After this long without the log a new subscription is made, since a consumer can be stuck for ever.
     without_log: float = 30.0
 
@@ -79,6 +81,8 @@ class Worker:
         # Something in memory may not be what is stored.
         self._dirty = False
         self._polling: asyncio.Task[None] | None = None
+        # The records that are being taken, to know them if that fails.
+        self._taking: list[tuple[Owned, list[Record]]] = []
         self.healthy = False
 
     async def run(self) -> None:
@@ -109,6 +113,10 @@ class Worker:
             except DATABASE_ERRORS as error:
                 self._dirty = True
                 await self._pause("the database is away", error)
+            except Exception as error:  # noqa: BLE001 - a fault of our own must not stop the partitions for ever
+                self._dirty = True
+                self._narrow(error)
+                await self._pause("a fault of our own", error)
             else:
                 answered = _now()
                 self._failures, self.healthy = 0, True
@@ -147,8 +155,10 @@ class Worker:
                 owned.pending.extend(records)
 
     async def _take_records(self) -> None:
-        parts, works = await asyncio.to_thread(_read, self._next_records())
+        self._taking = self._next_records()
+        parts, works = await asyncio.to_thread(_read, self._taking)
         if not parts:
+            self._taking = []
             return
         batch = Batch([part.owned for part in parts], parts, works, self._log.replay)
         count = sum(part.count for part in parts)
@@ -160,11 +170,24 @@ class Worker:
             self._dirty = True
             if count == 1:
                 # The database will not have it even alone: it becomes a dead letter.
-                parts[0].owned.refused[parts[0].next_offset - 1] = f"the database refuses it: {error}"
+                [part] = [part for part in parts if part.count]
+                part.owned.refused[part.next_offset - 1] = f"the database refuses it: {error}"
             self._limit = max(1, count // 2)
         else:
             self._limit = min(self._bounds.records, self._limit * 2)
             self._count(batch, parts)
+        self._taking = []
+
+    def _narrow(self, error: Exception) -> None:
+        """Come closer to the record at which we fail: take fewer, and give one up that fails alone time and again."""
+        count = sum(len(records) for _, records in self._taking)
+        self._limit = max(1, min(self._limit, count // 2))
+        if count == 1:
+            [(owned, [record])] = self._taking
+            owned.tries[record.offset] += 1
+            if owned.tries[record.offset] >= self._bounds.tries:
+                owned.refused[record.offset] = f"{type(error).__name__} {self._bounds.tries} times: {error}"
+        self._taking = []
 
     def _next_records(self) -> list[tuple[Owned, list[Record]]]:
         # Copied, because the next ones arrive while a thread reads these.
@@ -189,6 +212,7 @@ class Worker:
         now = self._clock()
         for part in parts:
             part.owned.refused.pop(part.next_offset - 1, None)
+            part.owned.tries.pop(part.next_offset - 1, None)
             self._metrics.behind.labels(part.owned.partition).set(max(0, now - part.at) / SECOND)
 
     async def _end_polling(self) -> None:

@@ -16,8 +16,8 @@ from shared.log.contract import Assigned, Entry, Log, LogUnavailable, Revoked, S
 from shared.topics import RUNS
 
 
-class Crash(Exception):
-    """The process ends here."""
+class Crash(BaseException):
+    """The process ends here. No `except Exception` survives it."""
 
 
 class Trouble(NamedTuple):

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.core.effects import Effects
+from services.rules.core.engine import Touch
 from services.rules.core.state import Account
 from services.rules.failures import refuses_rows
 from services.rules.outbox import publish
@@ -217,6 +219,35 @@ async def test_a_record_that_the_database_refuses_becomes_a_dead_letter_and_its_
     assert await scene.count(tables.dead_letter) == (1 if refused else 0)
     assert {run.account_id for run in await scene.runs()} >= {"acme", "zen"}
     assert await scene.count(tables.event, account_id="acme") == 1
+
+
+async def test_a_record_at_which_we_fail_is_tried_so_often_and_then_its_neighbours_go_on_without_it(scene: Scene) -> None:
+    class Stumbling(Counting):
+        stumbled = 0
+
+        def touches(self, event: Event) -> Touch:
+            if event.name == "stone":
+                Stumbling.stumbled += 1
+                raise RuntimeError("nobody thought of this")
+            return super().touches(event)
+
+    deep = (
+        b'{"type":"event","id":"1","name":"x","source":"s","account_id":"acme","traits":'
+        + b'{"a":' * 50_000
+        + b"1"
+        + b"}" * 50_001
+    )
+    await scene.send(*(scene.event("urgent.created") for _ in range(3)), scene.event("stone"), ("acme", deep))
+    await scene.send(*(scene.event("urgent.created") for _ in range(3)))
+    async with scene.working(make_engine=Stumbling, bounds=replace(QUICK, tries=2)) as worker:
+        await scene.settled()
+        assert worker.healthy
+    letters = {letter["reason"] for letter in await scene.rows(tables.dead_letter)}
+    assert "RuntimeError 2 times: nobody thought of this" in letters
+    assert [letter.partition(":")[0] for letter in sorted(letters)] == ["RecursionError 2 times", "RuntimeError 2 times"]
+    # Twice alone, and before that with others, in ever smaller company.
+    assert 2 < Stumbling.stumbled < 8
+    assert len({run.run_id for run in await scene.runs()}) == await scene.count(tables.run) == 6
 
 
 # ------------------------------------------------------------------ the database is away
