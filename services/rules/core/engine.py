@@ -67,7 +67,9 @@ class Engine:
     def touches(self, event: Event) -> Touch:
         """Which subjects must be loaded (where they exist) before `take`."""
         keys = [SubjectKey(kind, value) for kind in self._of_kind if (value := value_of(kind, event)) is not None]
-        everyone = event.traits is not None and not self._traits_of_others.isdisjoint((*event.traits, "started_at"))
+        traits = event.traits
+        # The start of an account moves the first verdicts of all its subjects.
+        everyone = traits is not None and ("started_at" in traits or not self._traits_of_others.isdisjoint(traits))
         return Touch(tuple(keys), everyone and len(self._of_kind) > 1)
 
     def take(self, account: Account, event: Event, effects: Effects, at: Instant | None = None) -> None:
