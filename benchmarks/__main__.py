@@ -71,7 +71,7 @@ def streams(arguments: argparse.Namespace) -> list[Result]:
     """The rules service beside quixstreams and faust."""
     from benchmarks.streams import measure_streams
 
-    return measure_streams(generated(arguments.events // 20), arguments.repeats)
+    return measure_streams(generated(arguments.events // 10), arguments.repeats)
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
