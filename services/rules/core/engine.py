@@ -85,7 +85,17 @@ class Engine:
         route = routes[0]
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if route.wanted or not account.begun:
-            self._hear(account, ITSELF, account.subjects.get(ITSELF), route, event, now, effects)
+            document = account.subjects.get(ITSELF)
+            if (
+                document is not None
+                and route.quiet is not None
+                and (document.next_deadline is None or document.next_deadline >= now)
+                and not event.imported
+                and route.quiet(document, event, now)
+            ):
+                account.changed.add(ITSELF)
+            else:
+                self._hear(account, ITSELF, document, route, event, now, effects)
             account.begun = True
             if route.aims:
                 self._look_at_goals(route.aims, account, ITSELF, event, now, effects)

@@ -8,6 +8,7 @@ from services.rules.core.condition import BoundaryLeaf
 from services.rules.core.fields import EventFilter, read_path
 from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.quiet import Quiet, quietly
 from services.rules.core.state import ITSELF, Document, PlayState
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
@@ -67,7 +68,7 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "roots", "wanted", "wheres")
+    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "quiet", "roots", "wanted", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
@@ -107,6 +108,15 @@ class Route:
         self.decides = bool(self.bucketed) or any(play.goal is not None and play.goal.remembering for play in self.aims)
         # Where no filter has a `where`, what passes is known beforehand.
         self.hits: list[bool] | None = None if any(self.wheres) else [True] * len(self.wheres)
+        self.quiet = self._quiet()
+
+    def _quiet(self) -> Quiet | None:
+        """The short way, where events of the name are ever quiet."""
+        clearing = [one.name for one in self.interests if one.only_clears and not one.only_boundaries]
+        simple = all(one.only_boundaries or one.only_clears for one in self.interests)
+        if self.kind != ITSELF.kind or self.hits is None or self.aims or not self.interests or not simple:
+            return None
+        return quietly(self.bucketed, clearing, [(one.key, one.observe) for one in self.observers])
 
     def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:
         heard: list[int] = []
