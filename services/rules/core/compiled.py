@@ -19,6 +19,9 @@ class CompiledPlay:
         self.was = applied.was or self.form.was
         self.identity = identity_of(applied.document)
         self.kind = self.form.kind
+        # Where it stands among all plays, and whether it may open runs: known to whoever has them all.
+        self.place = 0
+        self.paused = False
         setting = Setting(self.name, self.form.timezone)
         self.audience = compile_matchers(self.form.audience, self.form.timezone) if self.form.audience else None
         self.impulse = self.form.when.impulse
@@ -47,9 +50,8 @@ class CompiledPlay:
         self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
-        # The plainest: one level that remembers nothing, for everybody. See `judge.stays_false`.
-        special = self.audience or self.impulse or self.remembering or self.goal
-        self.plain_leaf = self.only_leaf if self.monotone and not special else None
+        # The plain ones are one level without a goal. See `judge.unmoved`.
+        self.plain_leaf = self.only_leaf if self.monotone and not (self.impulse or self.goal) else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
         self.needs_time = (

@@ -137,13 +137,14 @@ class BoundaryLeaf(Leaf):
     """A condition that decides at the boundaries of buckets and keeps its decision until the next, whatever is heard between."""
 
     remembers = True
-    # The boundaries of the bucket asked for last (`turn`): most events are of the same bucket as the one before.
+    # The bucket asked for last (`turn`) and its boundaries: most events are of the same bucket as the one before.
+    bucket = 0
     opened: Instant = 0
     closes: Instant = 0
 
     @abstractmethod
     def turn(self, now: Instant) -> None:
-        """Set `opened` and `closes` to those of the bucket that is open at `now`."""
+        """Set `bucket`, `opened` and `closes` to those of the bucket that is open at `now`."""
 
     @abstractmethod
     def wake(self, own: Any) -> Instant:

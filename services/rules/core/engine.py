@@ -18,9 +18,8 @@ from zoneinfo import ZoneInfo
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
-from services.rules.core.faults import Before, fault, put_back
 from services.rules.core.fields import EventFilter
-from services.rules.core.judge import Judgement, stays_false
+from services.rules.core.looking import look, pass_deadlines
 from services.rules.core.routes import Route, value_of
 from services.rules.core.starts import restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
@@ -51,8 +50,10 @@ class Engine:
         self.applied = applied
         self.paused = paused
         self.plays = [CompiledPlay(play) for play in applied.plays if play.document.get("mode") != "draft"]
+        self._named = {play.name: play for play in self.plays}
         self._of_kind: dict[str, list[CompiledPlay]] = {ACCOUNT: []}
-        for play in self.plays:
+        for place, play in enumerate(self.plays):
+            play.place, play.paused = place, play.name in paused
             self._of_kind.setdefault(play.kind, []).append(play)
         self._routes: dict[str, list[Route]] = {}
         self._heard_since: dict[tuple[str, ...], Instant] = {}
@@ -129,12 +130,11 @@ class Engine:
         for key in heard.keys() - account.subjects.keys():
             last = None if key.kind == ACCOUNT else heard[key][-1].received_at
             account.subjects[key] = Document(start=heard[key][0].received_at, last=last)
-        names = {play.name: play for play in self.plays}
         started = self._started(account)
         for key in sorted(account.subjects):
             document = account.subjects[key]
             account.changed.add(key)
-            anew = carry_over(account, key, document, names, at, effects)
+            anew = carry_over(account, key, document, self._named, at, effects)
             fill(account, document, key.kind, heard.get(key, ()), self._routes_of, self._hits)
             wanted = {metric for play in self._of_kind.get(key.kind, ()) for metric in play.metric_keys}
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
@@ -163,7 +163,7 @@ class Engine:
             state.deadline = first_at if play.needs_time else None
         elif play.needs_time:
             barred = "ignored" if play.form.on_activate == "ignore" else None
-            self._judge(play, account, key, document, at, at, None, (), effects, barred)
+            look(play, document, View(account, key, document.start, self._listening, None, ()), at, at, effects, barred)
             if state.known:
                 effects.already.append(play.name)
         else:
@@ -222,6 +222,24 @@ class Engine:
         if event.imported:
             self._recall(account, key, document, route, now, effects)
             return judged
+        self._tell(account, key, document, route, event, now, effects, hits, first, judged)
+        return judged
+
+    def _tell(
+        self,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        route: Route,
+        event: Event,
+        now: Instant,
+        effects: Effects,
+        hits: Sequence[bool],
+        first: bool,
+        judged: list[CompiledPlay],
+    ) -> None:
+        """The plays look at what was heard, where it matters to them. `first`: nothing of the kind was heard before."""
+        view: View | None = None
         for interest in route.interests:
             state = document.plays[interest.name]
             if state.first_at is None and interest.only_boundaries:
@@ -231,10 +249,11 @@ class Engine:
                 continue
             elif interest.matters(state, hits, now):
                 judged.append(interest.play)
-                matched = [place for place, where in interest.impulses if hits[where]]
-                self._judge(interest.play, account, key, document, now, now, event, matched, effects)
+                if view is None:
+                    view = View(account, key, document.start, self._listening, event, ())
+                view.matched = [place for place, where in interest.impulses if hits[where]] if interest.impulses else ()
+                look(interest.play, document, view, now, now, effects)
                 document.settle()
-        return judged
 
     def _decide_before(
         self, account: Account, key: SubjectKey, document: Document, route: Route, event: Event, now: Instant
@@ -311,10 +330,11 @@ class Engine:
     ) -> None:
         """Judge the plays that read what changed."""
         document = account.subjects[key]
+        view = View(account, key, document.start, self._listening, event, ())
         account.changed.add(key)
         for play in plays:
             if not document.plays[play.name].waits_for_start(now):
-                self._judge(play, account, key, document, now, now, event, (), effects)
+                look(play, document, view, now, now, effects)
         document.settle()
 
     # ------------------------------------------------------------------ beginnings
@@ -353,57 +373,18 @@ class Engine:
     # ------------------------------------------------------------------ time
 
     def _pass(self, account: Account, key: SubjectKey, document: Document, until: Instant, effects: Effects) -> None:
-        """Take the subject's deadlines before `until`: each is evaluated one microsecond later, and recorded as itself."""
         account.changed.add(key)
-        while document.next_deadline is not None and document.next_deadline < until:
-            at = document.next_deadline
-            for play in self._of_kind.get(key.kind, []):
-                state = document.plays.get(play.name)
-                if state is not None and state.deadline is not None and state.deadline <= at:
-                    self._judge(play, account, key, document, at + 1, at, None, (), effects)
-            deadline = document.settle()
-            if deadline is not None and deadline == document.forgotten_at and deadline <= at:
-                del account.subjects[key]
-                return
-            if deadline is not None and deadline <= at:
-                raise RuntimeError(f"a deadline does not move on: {account.account_id} {key} at {at}")
+        view = View(account, key, document.start, self._listening, None, ())
+        if not pass_deadlines(self._named, document, view, until, effects):
+            del account.subjects[key]
 
     def _recall(
         self, account: Account, key: SubjectKey, document: Document, route: Route, now: Instant, effects: Effects
     ) -> None:
         """History was heard: what it makes true was so before, and opens nothing."""
+        view = View(account, key, document.start, self._listening, None, ())
         for interest in route.interests:
             state = document.plays[interest.play.name]
             if interest.play.needs_time and not state.waits_for_start(now):
-                self._judge(interest.play, account, key, document, now, now, None, (), effects, barred="ignored")
+                look(interest.play, document, view, now, now, effects, barred="ignored")
         document.settle()
-
-    def _judge(
-        self,
-        play: CompiledPlay,
-        account: Account,
-        key: SubjectKey,
-        document: Document,
-        now: Instant,
-        at: Instant,
-        event: Event | None,
-        matched: Sequence[int],
-        effects: Effects,
-        barred: str | None = None,
-    ) -> None:
-        view = View(account, key, document.start, self._listening, event, matched)
-        state = document.plays[play.name]
-        before: Before | None = None
-        try:
-            if stays_false(play, state, document.metrics, view, now):
-                return
-            was: PlayState = state.__copy__()  # type: ignore[attr-defined]  # msgspec's own, twice as fast as through `copy`
-            before = (was, len(effects.opened), len(effects.resolved), len(effects.decisions))
-            if play.name in self.paused:
-                barred = "paused"
-            Judgement(play, state, document.metrics, view, now, at, barred, effects).judge()
-        except Exception as error:  # noqa: BLE001 - a fault in one play's judgement stops no other play, and not the partition
-            put_back(before, state, at, effects)
-            effects.decisions.append(fault(play, view, at, error))
-        if state.watching is not None:
-            watch((play,), document, view, now, at, effects)

@@ -7,8 +7,9 @@ from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import BoundaryLeaf
 from services.rules.core.fields import EventFilter, read_path
 from services.rules.core.goal import CompiledGoal
+from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
-from services.rules.core.quiet import Quiet, quietly
+from services.rules.core.quiet import Quiet, cleared_quietly, counted_quietly, quietly
 from services.rules.core.state import ITSELF, Document, PlayState
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
@@ -20,10 +21,11 @@ Where = Callable[[dict[str, Any], Instant], bool | None]
 class Observer:
     """One metric that hears the name: by its key in documents, behind the filter at place `where`."""
 
-    __slots__ = ("key", "observe", "where")
+    __slots__ = ("counts", "key", "observe", "where")
 
     def __init__(self, metric: Metric, where: int) -> None:
         self.key = metric.key
+        self.counts = isinstance(metric, Buckets) and metric.counts
         self.observe = metric.observe
         self.where = where
 
@@ -116,7 +118,13 @@ class Route:
         simple = all(one.only_boundaries or one.only_clears for one in self.interests)
         if self.kind != ITSELF.kind or self.hits is None or self.aims or not self.interests or not simple:
             return None
-        return quietly(self.bucketed, clearing, [(one.key, one.observe) for one in self.observers])
+        observers = [(one.key, one.observe) for one in self.observers]
+        if len(self.interests) == len(observers) == 1:
+            if clearing:
+                return cleared_quietly(clearing[0], *observers[0])
+            if len(self.bucketed) == 1 and self.observers[0].counts:
+                return counted_quietly(*self.bucketed[0], *observers[0])
+        return quietly(self.bucketed, clearing, observers)
 
     def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:
         heard: list[int] = []

@@ -83,7 +83,7 @@ class ShiftLeaf(BoundaryLeaf):
 
     def decided(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Any:
         """What was decided at the newest boundary before `now`."""
-        bucket = open_bucket(self.calendar, now)
+        bucket = self._bucket_at(now)
         return own if own is not None and own[BUCKET] == bucket else self._decide(metrics.get(self.key), own, view, bucket)
 
     def restarted(self, own: Any, view: View) -> Any:
@@ -99,7 +99,7 @@ class ShiftLeaf(BoundaryLeaf):
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
         """The first boundary at which the decision would differ. After a bucket with events simply the next: more will follow."""
-        bucket = open_bucket(self.calendar, now)
+        bucket = self._bucket_at(now)
         memory = metrics.get(self.key)
         if own[NOT_BEFORE] > bucket:
             return self.calendar.start(own[NOT_BEFORE])
@@ -111,13 +111,17 @@ class ShiftLeaf(BoundaryLeaf):
 
     def turn(self, now: Instant) -> None:
         """The boundaries of the open bucket."""
-        bucket = open_bucket(self.calendar, now)
+        self.bucket = bucket = open_bucket(self.calendar, now)
         self.opened, self.closes = self.calendar.start(bucket), self.calendar.start(bucket + 1)
+
+    def _bucket_at(self, now: Instant) -> int:
+        """The bucket that is open at `now`: mostly that of the event before."""
+        return self.bucket if self.opened < now <= self.closes else open_bucket(self.calendar, now)
 
     def wake(self, own: Any) -> Instant:
         """The next boundary that can be decided."""
-        if own is not None and own[NOT_BEFORE]:
-            return max(self.closes, self.calendar.start(own[NOT_BEFORE]))
+        if own is not None and own[NOT_BEFORE] > self.bucket + 1:
+            return self.calendar.start(own[NOT_BEFORE])
         return self.closes
 
     def may_differ(self, metrics: Metrics, own: Any) -> bool:

@@ -55,4 +55,4 @@ class DropLeaf(ShiftLeaf):
         """Of counts: what is kept in all, spread over the blocks, is the highest baseline that can come."""
         if self.form.measure.kind != "count" or not self.form.floor:
             return True
-        return memory is not None and at_least(sum(memory[1:]) / self.blocks, self.form.floor)
+        return memory is not None and at_least((sum(memory) - memory[0]) / self.blocks, self.form.floor)

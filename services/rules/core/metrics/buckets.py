@@ -22,7 +22,7 @@ Number = int | float
 class Buckets:
     """The measure of the filter's events in each bucket, `keep` complete buckets back from the open one."""
 
-    __slots__ = ("_add", "_counts", "_empty", "_over", "calendar", "days", "filter", "keep", "key", "measure", "path")
+    __slots__ = ("_add", "_empty", "_over", "calendar", "counts", "days", "filter", "keep", "key", "measure", "path")
 
     def __init__(self, filter: EventFilter, measure: Measure, calendar: Calendar, days: Calendar, keep: int) -> None:
         self.filter = filter
@@ -35,7 +35,7 @@ class Buckets:
         by_hours = measure.kind == "days" and isinstance(calendar, Fixed) and calendar.length < DAY
         zone = days.name if by_hours else None
         self.key = key_of("buckets", keep, calendar.name, measure.signature, zone, filter.signature)
-        self._counts = measure.kind == "count"
+        self.counts = measure.kind == "count"
         self._add = self._local_day if by_hours else _ADD[measure.kind]
         self._over = _how_many if by_hours else _OVER[measure.kind]
         self._empty = 0 if measure.kind in ("count", "days", "sum") and not by_hours else None
@@ -48,7 +48,7 @@ class Buckets:
             memory = [number, self._empty]
         place = number - memory[0] + 1
         if 0 < place < len(memory):
-            memory[place] = memory[place] + 1 if self._counts else self._add(memory[place], event, self.path)
+            memory[place] = memory[place] + 1 if self.counts else self._add(memory[place], event, self.path)
             return memory
         oldest = open_bucket(self.calendar, event.received_at) - self.keep
         if number < oldest:

@@ -1,0 +1,65 @@
+"""One look at one play for one subject: the short way, else a judgement with its faults caught; then its goal.
+
+Every look is at an instant `now` and recorded as `at`. Whoever looks at several plays settles the document afterwards.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from services.rules.core.compiled import CompiledPlay
+from services.rules.core.condition import View
+from services.rules.core.effects import Effects
+from services.rules.core.faults import Before, fault, put_back
+from services.rules.core.judge import Judgement, unmoved
+from services.rules.core.state import Document, PlayState
+from services.rules.core.watching import watch
+from shared.instants import Instant
+
+
+def look(
+    play: CompiledPlay, document: Document, view: View, now: Instant, at: Instant, effects: Effects, barred: str | None = None
+) -> None:
+    """Judge one play. `barred` names why no run may open: `ignored` for what was true before anybody looked."""
+    state = document.plays[play.name]
+    before: Before | None = None
+    try:
+        if not unmoved(play, state, document.metrics, view, now):
+            was: PlayState = state.__copy__()  # type: ignore[attr-defined]  # msgspec's own, twice as fast as through `copy`
+            before = (was, len(effects.opened), len(effects.resolved), len(effects.decisions))
+            Judgement(play, state, document.metrics, view, now, at, "paused" if play.paused else barred, effects).judge()
+    except Exception as error:  # noqa: BLE001 - a fault in one play's judgement stops no other play, and not the partition
+        put_back(before, state, at, effects)
+        effects.decisions.append(fault(play, view, at, error))
+    if state.watching is not None:
+        watch((play,), document, view, now, at, effects)
+
+
+def pass_deadlines(plays: Mapping[str, CompiledPlay], document: Document, view: View, until: Instant, effects: Effects) -> bool:
+    """Take the subject's deadlines before `until`: each is evaluated one microsecond later, and recorded as itself.
+
+    False: the subject was not heard of for so long that it is to be forgotten.
+    """
+    while (at := document.next_deadline) is not None and at < until:
+        for play in due_at(at, plays, document):
+            look(play, document, view, at + 1, at, effects)
+        deadline = document.settle()
+        if deadline is not None and deadline <= at:
+            if deadline == document.forgotten_at:
+                return False
+            raise RuntimeError(f"a deadline does not move on: {view.account.account_id} {view.key} at {at}")
+    return True
+
+
+def due_at(at: Instant, plays: Mapping[str, CompiledPlay], document: Document) -> Iterable[CompiledPlay]:
+    """The plays to be looked at, in their own order where there are several."""
+    due = []
+    for name, state in document.plays.items():
+        deadline = state.deadline
+        if deadline is not None and deadline <= at and name in plays:
+            due.append(plays[name])
+    if len(due) > 1:
+        due.sort(key=_place)
+    return due
+
+
+def _place(play: CompiledPlay) -> int:
+    return play.place
