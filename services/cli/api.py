@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -42,6 +43,11 @@ def key_of(settings: Settings, kept_as: str) -> str:
         ) from None
     except OSError as error:
         raise WrongUsage(f"{settings.data / kept_as} cannot be read: {error.strerror}") from None
+
+
+def in_path(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
 
 
 class Api:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from services.cli import database, dead_letters, deliveries, import_files, keys, mutes, plays, processes, runs, tasks
 from services.cli.backtest import backtest
+from services.cli.explain import explain
 from services.cli.failures import Failure
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ mutes.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 plays.app.command("backtest")(backtest)
+plays.app.command("explain")(explain)
 app.add_typer(plays.app, name="plays")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(runs.app, name="runs")

@@ -55,9 +55,10 @@ def console() -> None:
     """Serve the API that people and commands use."""
     from services.cli.check import check
     from services.console.main import serve as serve_console
+    from services.rules.explaining import explain_play
 
     settings = read_settings()
-    serve(serve_console(settings, check, settings.data / ADMIN_KEY))
+    serve(serve_console(settings, check, explain_play, settings.data / ADMIN_KEY))
 
 
 def serve(service: Coroutine[Any, Any, None], *, quiet: bool = False) -> None:

@@ -56,7 +56,7 @@ async def apply(parts: Parts, checked: Checked, by: str, commit: str | None = No
     partitions = await parts.log.partitions(EVENTS)
     async with parts.database.begin() as connection:
         await store.lock_workspace(connection)
-        writing = _Writing(partitions, began, at, store.stamp_of(parts.clock(), by, commit))
+        writing = _Writing(partitions, began, at, store.stamp_of(parts.clock() if at is None else at, by, commit))
         version, changes = await _write(connection, checked, writing)
     return Outcome(workspace_version=version, plays=changes, published=await parts.publisher.publish())
 

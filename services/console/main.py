@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.app import create_app
 from services.console.checked import Check
+from services.console.explained import Explain
 from services.console.first_keys import keep_key
 from services.console.outbox import Publisher
 from services.console.parts import Parts
@@ -34,12 +35,13 @@ RETRY_SECONDS = 1.0
 _logger = structlog.get_logger()
 
 
-def put_together(settings: Settings, database: AsyncEngine, log: Log, check: Check, clock: Clock) -> Parts:
+def put_together(settings: Settings, database: AsyncEngine, log: Log, check: Check, explain: Explain, clock: Clock) -> Parts:
     """The console's parts, on a database and a log that are open."""
     return Parts(
         database=database,
         log=log,
         check=check,
+        explain=explain,
         clock=clock,
         keys=open_key_ring(settings, database),
         secret=read_secret(settings),
@@ -47,7 +49,7 @@ def put_together(settings: Settings, database: AsyncEngine, log: Log, check: Che
     )
 
 
-async def serve(settings: Settings, check: Check, admin_key: Path) -> None:
+async def serve(settings: Settings, check: Check, explain: Explain, admin_key: Path) -> None:
     """Serve until SIGTERM or SIGINT. A first key is kept in the file `admin_key`. What is away at the start is waited for.
 
     Raises:
@@ -61,7 +63,7 @@ async def serve(settings: Settings, check: Check, admin_key: Path) -> None:
         if opened is None:
             return
         database, log = opened
-        parts = put_together(settings, database, log, check, wall_clock)
+        parts = put_together(settings, database, log, check, explain, wall_clock)
         await keep_key(database, parts.secret, admin_key, "admin", wall_clock)
         app = _with_health(create_app(parts), health_app(lambda: ready(database, log), CollectorRegistry()))
         server = _Server(uvicorn.Config(app, settings.host, settings.port, lifespan="off", log_config=None, access_log=False))

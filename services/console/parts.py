@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.console.checked import Check
+from services.console.explained import Explain
 from services.console.outbox import Publisher
 from shared.clock import Clock
 from shared.key_ring import KeyRing
@@ -20,6 +21,7 @@ class Parts:
     database: AsyncEngine
     log: Log
     check: Check
+    explain: Explain
     clock: Clock
     keys: KeyRing
     secret: bytes

@@ -49,9 +49,10 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ProblemDetails, "de
 CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": ProblemDetails, "description": "Not in its present state"}}
 
 
-def missing(kind: str, name: str) -> Refused:
-    """The refusal of a thing that is not there."""
-    return Refused(404, "not_found", f"there is no {kind} {name}")
+def missing(kind: str, name: str, near: str | None = None) -> Refused:
+    """The refusal of a thing that is not there; `near` is the name of one that is."""
+    hint = "" if near is None else f"; did you mean {near}?"
+    return Refused(404, "not_found", f"there is no {kind} {name}{hint}")
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:

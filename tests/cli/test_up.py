@@ -53,6 +53,7 @@ def test_each_sample_play_makes_exactly_one_task_and_the_printed_line_one_more(t
         assert evidence["nps-detractor"]["score"] == 3
         assert evidence["quiet-renewal"]["silent_days"] == 14
         assert evidence["urgent-ticket"]["priority"] == "urgent"
+        explains(place)
         subprocess.run(["bash", "-c", curl_in(system.said)], check=True, capture_output=True, timeout=20)
         until(lambda: ("harbor", "urgent-ticket") in made(place), within=10)
         assert system.end() == 0
@@ -62,6 +63,20 @@ def test_each_sample_play_makes_exactly_one_task_and_the_printed_line_one_more(t
         place.post(an_urgent_ticket("juniper"))
         until(lambda: ("juniper", "urgent-ticket") in made(place), within=10)
         assert place.run("dead-letters", "list", "--json").json == []
+
+
+def explains(place: Place) -> None:
+    drop = place.run("plays", "explain", "usage-drop", "northwind", "--json").json
+    assert (drop["verdict"], drop["reasons"][0]["code"], drop["condition"]["kind"]) == (True, "open", "drop")
+    assert drop["reasons"][0]["run_id"] == drop["runs"][0]["run_id"]
+    told = place.run("plays", "explain", "usage-drop", "northwind", "--at", drop["runs"][0]["opened_at"])
+    assert "a run opened at this instant" in told.out
+    assert "a drop of 42.86%; 40% is asked for" in told.out
+    users = place.run("plays", "explain", "nps-detractor", "birchwood").out
+    assert "ben" in users
+    assert "condition: event: " in place.run("plays", "explain", "nps-detractor", "birchwood", "--subject", "ben").out
+    unknown = place.run("plays", "explain", "usage-dorp", "northwind")
+    assert (unknown.code, "did you mean usage-drop?" in unknown.err) == (2, True)
 
 
 def test_a_sample_that_was_interrupted_goes_on_where_it_was(tmp_path: Path):

@@ -13,6 +13,7 @@ from services.console.outbox import Publisher
 from services.console.parts import Parts
 from shared.clock import wall_clock
 from shared.db.key_store import create_key
+from shared.instants import show_instant
 from shared.key_ring import KeyRing, keys_in
 from shared.keys import hash_key, make_key
 from shared.log import open_log
@@ -54,6 +55,17 @@ def check(files: dict[str, str]) -> Checked:
         else:
             checked.plays.append(CheckedPlay(name, {"play": name, "title": text}, text))
     return checked
+
+
+async def explain(
+    database: AsyncEngine, play: str, account_id: str, subject: str | None = None, at: int | None = None
+) -> dict[str, Any]:
+    """An answer about anything: it is true since ever."""
+    told: dict[str, Any] = {"kind": "silence", "verdict": True, "words": "quiet", "evidence": {}, "lacking": [], "clauses": []}
+    about = {"play": play, "version": 1, "title": "", "mode": "live", "per": "account", "account_id": account_id}
+    found = {"verdict": True, "lacking": [], "reasons": [], "audience": None, "condition": told, "resolve_when": None}
+    shown = show_instant(NOW if at is None else at)
+    return about | found | {"subject": subject or account_id, "at": shown, "next": None, "subjects": None, "more_subjects": False}
 
 
 class UnsteadyLog:
@@ -144,7 +156,7 @@ async def make_console(database: AsyncEngine, settings_for: SettingsFor) -> Asyn
         opened.append(log.close)
         unsteady: Any = UnsteadyLog(log)
         ring = KeyRing(SECRET, keys_in(database))
-        parts = Parts(database, unsteady, check, lambda: NOW, ring, SECRET, Publisher(database, unsteady))
+        parts = Parts(database, unsteady, check, explain, lambda: NOW, ring, SECRET, Publisher(database, unsteady))
         transport = httpx.ASGITransport(create_app(parts))
         http = httpx.AsyncClient(transport=transport, base_url="http://console.example")
         opened.append(http.aclose)

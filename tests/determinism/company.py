@@ -23,6 +23,7 @@ from services.console.apply import apply, set_paused
 from services.console.outbox import Publisher
 from services.console.parts import Parts
 from services.console.store import plays as listed
+from services.rules.explaining import explain_play
 from services.rules.worker import Bounds, Worker
 from shared.clock import wall_clock
 from shared.db import tables
@@ -45,7 +46,7 @@ class Company:
         self.log = FatedLog(log, Fate())
         publisher = Publisher(database, self.log)
         keys = KeyRing(b"of this test", keys_in(database))
-        self._parts = Parts(database, self.log, check, wall_clock, keys, b"of this test", publisher)
+        self._parts = Parts(database, self.log, check, explain_play, wall_clock, keys, b"of this test", publisher)
 
     async def apply(self, day: float, *plays: str) -> dict[str, str]:
         """Apply these files; what it changed."""

@@ -28,6 +28,7 @@ from services.console.main import put_together, ready
 from services.console.parts import Parts
 from services.ingest.app import create_app as create_ingest
 from services.ingest.server import http_server
+from services.rules.explaining import explain_play
 from services.rules.main import run_worker
 from services.rules.metrics import RulesMetrics
 from shared.clock import wall_clock
@@ -54,7 +55,7 @@ async def run_system(settings: Settings, workspace: Path, *, sample: bool) -> No
     with listening:
         await upgrade(settings)
         async with _opened(settings) as (database, log):
-            parts = put_together(settings, database, log, check, wall_clock)
+            parts = put_together(settings, database, log, check, explain_play, wall_clock)
             await keep_key(database, parts.secret, settings.data / ADMIN_KEY, "admin", wall_clock)
             await keep_key(database, parts.secret, settings.data / WRITE_KEY, "write", wall_clock)
             await _run(settings, parts, Folder(workspace, parts), past, listening, stop)

@@ -21,6 +21,15 @@ async def one_account(connection: AsyncConnection, account_id: str) -> AnyRow | 
     return (await connection.execute(select(account).where(account.c.account_id == account_id))).first()
 
 
+async def near(connection: AsyncConnection, account_id: str, limit: int = 200) -> list[str]:
+    """Some accounts whose ids stand next to this one, or begin as it does: among them may be the one that was meant."""
+    following = select(account.c.account_id).where(account.c.account_id > account_id[:2]).order_by(account.c.account_id)
+    before = select(account.c.account_id).where(account.c.account_id < account_id).order_by(account.c.account_id.desc())
+    after = select(account.c.account_id).where(account.c.account_id > account_id).order_by(account.c.account_id)
+    found = [name for asked in (following, before, after) for name in (await connection.execute(asked.limit(limit))).scalars()]
+    return list(dict.fromkeys(found))
+
+
 async def counts_of(connection: AsyncConnection, account_id: str) -> dict[str, int]:
     """How many users are known, runs and tasks are open."""
     asked = {
