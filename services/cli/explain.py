@@ -44,10 +44,11 @@ def _print(answer: dict[str, Any]) -> None:
     if answer["subjects"] is not None:
         _print_subjects(answer)
     else:
-        out.print(_verdict(answer))
+        out.print(_verdict(answer), soft_wrap=not out.is_terminal)
         for name in ("audience", "condition", "resolve_when"):
             if answer[name] is not None:
-                out.print(_tree(answer[name], name))
+                # Wrapped for eyes, whole lines for programs that look for words.
+                out.print(_tree(answer[name], name), soft_wrap=not out.is_terminal)
         if answer["condition"] is not None:
             _print_next(answer["next"])
     if answer["mute"] is not None:
