@@ -34,7 +34,8 @@ def explain(
 
 
 def _print(answer: dict[str, Any]) -> None:
-    out = show.console()
+    # Wrapped for eyes, whole lines for programs that look for words.
+    out = show.console(in_a_pipe=show.WHOLE_LINES)
     about = answer["account_id"]
     if answer["subject"] not in (None, about):
         about = f"{about} {answer['subject']}"
@@ -44,11 +45,10 @@ def _print(answer: dict[str, Any]) -> None:
     if answer["subjects"] is not None:
         _print_subjects(answer)
     else:
-        out.print(_verdict(answer), soft_wrap=not out.is_terminal)
+        out.print(_verdict(answer))
         for name in ("audience", "condition", "resolve_when"):
             if answer[name] is not None:
-                # Wrapped for eyes, whole lines for programs that look for words.
-                out.print(_tree(answer[name], name), soft_wrap=not out.is_terminal)
+                out.print(_tree(answer[name], name))
         if answer["condition"] is not None:
             _print_next(answer["next"])
     if answer["mute"] is not None:

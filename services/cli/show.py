@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+Z")
 # Wide enough for a table that is not cut, where nobody's terminal says how wide it is.
 WIDTH_IN_A_PIPE = 200
+# Wide enough for any sentence.
+WHOLE_LINES = 10_000
 
 
 def as_json(value: Any) -> None:
@@ -20,12 +22,12 @@ def as_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def console(to_stderr: bool = False) -> "Console":
-    """A rich console on standard output, or error."""
+def console(to_stderr: bool = False, in_a_pipe: int = WIDTH_IN_A_PIPE) -> "Console":
+    """A rich console on standard output, or error; where that is no terminal, so many columns wide."""
     from rich.console import Console
 
     stream = sys.stderr if to_stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDTH_IN_A_PIPE, highlight=False, markup=False)
+    return Console(file=stream, width=None if stream.isatty() else in_a_pipe, highlight=False, markup=False)
 
 
 def say(sentence: str) -> None:

@@ -69,9 +69,11 @@ def explains(place: Place) -> None:
     drop = place.run("plays", "explain", "usage-drop", "northwind", "--json").json
     assert (drop["verdict"], drop["reasons"][0]["code"], drop["condition"]["kind"]) == (True, "open", "drop")
     assert drop["reasons"][0]["run_id"] == drop["runs"][0]["run_id"]
-    told = place.run("plays", "explain", "usage-drop", "northwind", "--at", drop["runs"][0]["opened_at"])
-    assert "a run opened at this instant" in told.out
-    assert "a drop of 42.86%; 40% is asked for" in told.out
+    then = ("plays", "explain", "usage-drop", "northwind", "--at", drop["runs"][0]["opened_at"])
+    assert place.run(*then, "--json").json["condition"]["evidence"] == drop["runs"][0]["evidence"]
+    told = place.run(*then).out
+    assert "a run opened at this instant" in told
+    assert "; 40% is asked for\n" in told
     users = place.run("plays", "explain", "nps-detractor", "birchwood").out
     assert "ben" in users
     assert "condition: event: " in place.run("plays", "explain", "nps-detractor", "birchwood", "--subject", "ben").out
