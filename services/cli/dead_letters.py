@@ -1,12 +1,12 @@
 """`successplays dead-letters`: what was given up, and why."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.cli import show
 from services.cli.api import Api
-from services.cli.failures import WrongUsage
+from services.cli.failures import Found, WrongUsage
 from services.cli.options import AsJson, Limit
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: what was given up, and why.")
@@ -33,16 +33,32 @@ def list_dead_letters(
 @app.command("redrive")
 def redrive(
     dead_letter_ids: Annotated[list[str] | None, typer.Argument(help="Their ids, as `dead-letters list` shows them.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are listed.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that are listed and can be.")] = False,
     json: AsJson = False,
 ) -> None:
     """Put dead letters back on their way."""
     if bool(dead_letter_ids) == everything:
         raise WrongUsage("name the dead letters to redrive, or say --all")
     api = Api()
-    chosen = dead_letter_ids or [letter["dead_letter_id"] for letter in api.pages("/api/v1/dead-letters", ALL)]
-    redriven = [api.post(f"/api/v1/dead-letters/{name}/redrive") for name in chosen]
+    if dead_letter_ids:
+        redriven = [api.post(f"/api/v1/dead-letters/{name}/redrive") for name in dead_letter_ids]
+    else:
+        redriven, refused = redrive_all(api)
+        for sentence in refused:
+            show.say(sentence)
     if json:
         show.as_json(redriven)
     else:
         show.say(f"{len(redriven)} put back on their way.")
+
+
+def redrive_all(api: Api) -> tuple[list[Any], list[str]]:
+    """Put back all that can be, and say of the others why not: one that cannot go back does not hold up the rest."""
+    redriven: list[Any] = []
+    refused: list[str] = []
+    for name in [letter["dead_letter_id"] for letter in api.pages("/api/v1/dead-letters", ALL)]:
+        try:
+            redriven.append(api.post(f"/api/v1/dead-letters/{name}/redrive"))
+        except Found as error:
+            refused.append(str(error))
+    return redriven, refused

@@ -37,7 +37,7 @@ def test_plays_are_applied_with_a_key_that_may_only_apply(place: Place, workspac
     with serving(place, "console") as system:
         key = place.run("keys", "create", "apply", "--json").json
         job = Place(place.data, place.port, {**place.variables, "SUCCESSPLAYS_KEY": key["key"]})
-        applied = job.run("plays", "apply", "--workspace", workspace, "--commit", "c0ffee", "--json").json
+        applied = job.run("plays", "apply", "--workspace", workspace, "--commit", "c0ffee", "--wait", "0", "--json").json
         assert (applied["workspace_version"], applied["published"]) == (1, True)
         assert [(change["play"], change["change"]) for change in applied["plays"]] == [("login", "created")]
         again = job.run("plays", "apply", "--workspace", workspace, "--json").json
