@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.rules import activation, store
+from services.rules import activation, peer_store, store
 from services.rules.aliases import Identity, aliases_of
 from services.rules.catalog import Catalog, Plays, encode_catalog
 from services.rules.heard import Poison
 from services.rules.loading import load
 from services.rules.partitions import Owned
+from services.rules.peer_store import Part
 from services.rules.reading import Slice, origin
 from services.rules.rows import Rows
 from services.rules.work import Work, do, do_carefully
@@ -39,6 +40,8 @@ class Batch:
         self._owned = sorted(owned, key=lambda one: one.partition)
         self._catalogs: dict[Owned, tuple[Catalog, Plays]] = {}
         self._earliest: dict[Owned, Instant] = {}
+        # Peers who are compared from now on.
+        self._begun: list[Part] = []
 
     @property
     def duplicates(self) -> int:
@@ -94,6 +97,9 @@ class Batch:
             self._change_plays(part)
         for work in self._works.values():
             self._collect_work(work)
+            work.owned.peers.add(work.effects.peers)
+        for owned in self._owned:
+            self.rows.add_peers(owned.peers.changed())
 
     def _note_heard(self, part: Slice) -> None:
         """When events that a guard asks for last came; a repeat shows as well that the pipe is whole."""
@@ -123,7 +129,11 @@ class Batch:
         owned, offset = part.owned, part.next_offset - 1
         catalog = owned.catalog.after(part.control, offset, part.at)
         try:
-            self._catalogs[owned] = (catalog, owned.engine_of(catalog))
+            engine = owned.engine_of(catalog)
+            self._catalogs[owned] = (catalog, engine)
+            begun = owned.peers.begun(engine.peers, catalog.at)
+            self._begun += begun
+            self.rows.add_peers(begun)
         except Exception as error:  # noqa: BLE001 - plays that the engine cannot take must not stop the partition
             reason = f"these plays cannot be used: {type(error).__name__}: {error}"
             self.rows.add_dead_letter(Poison(origin(owned.partition, offset), reason, part.control_value, part.at))
@@ -132,6 +142,8 @@ class Batch:
         lost = await store.advance(connection, [self._advance(owned) for owned in self._owned])
         if lost:
             raise Fenced([owned for owned in self._owned if owned.partition in lost])
+        for part in self._begun:
+            await peer_store.forget_all(connection, part.partition, part.peers)
         await store.write(connection, self.rows)
         for owned, (catalog, _) in self._catalogs.items():
             await store.keep_plays(connection, owned.partition, encode_catalog(catalog))
@@ -151,7 +163,7 @@ class Batch:
         for owned, account_ids in used.items():
             owned.accounts.saved(account_ids)
         for owned, (catalog, engine) in self._catalogs.items():
-            owned.use(catalog, engine)
+            owned.change_plays(catalog, engine)
         for owned in self._owned:
             owned.moved(*self._ends.get(owned, (owned.next_offset, owned.at)))
             owned.expect_deadline(self._earliest.get(owned))

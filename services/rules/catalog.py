@@ -11,7 +11,9 @@ import msgspec
 
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Touch
+from services.rules.core.peers import PeerGroup
 from services.rules.core.state import Account
+from services.rules.core.totals import Totals
 from shared.instants import Instant
 from shared.records import Applied, Event, Paused, Resumed
 
@@ -19,7 +21,13 @@ Control = Applied | Paused | Resumed
 
 
 class Plays(Protocol):
-    """The engine, as the shell sees it: `services.rules.core.engine.Engine`, or a small one in a test."""
+    """The engine, as the shell sees it: `services.rules.core.engine.Engine`, or a small one in a test.
+
+    `peers` are those whose totals it needs, `totals` what is known of them.
+    """
+
+    peers: dict[str, PeerGroup]
+    totals: Totals
 
     @property
     def watched(self) -> Collection[str]:

@@ -44,6 +44,7 @@ async def give_up_deadlines(database: AsyncEngine, work: Work, reason: str) -> N
 
 def needs_tick(owned: Owned, now: Instant) -> bool:
     """Whether only a tick can move time past a deadline that the worker's clock has passed: at most one is under way."""
-    if owned.pending or owned.earliest is None or owned.earliest + _PASSED_FOR_CERTAIN >= now or owned.has_due:
+    awaits = owned.awaits
+    if owned.pending or awaits is None or awaits + _PASSED_FOR_CERTAIN >= now or owned.has_due:
         return False
-    return owned.ticked_at is None or owned.ticked_at + SECOND <= now or owned.ticked_for != owned.earliest
+    return owned.ticked_at is None or owned.ticked_at + SECOND <= now or owned.ticked_for != awaits

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from services.rules.accounts import Accounts
 from services.rules.catalog import Catalog, MakeEngine, Plays, decode_catalog
+from services.rules.part_totals import PartTotals
 from services.rules.store import Progress
 from shared.instants import Instant
 from shared.log.contract import Record
@@ -30,6 +31,10 @@ class Owned:
         self.ticked_at: Instant | None = None
         # The deadline for which that was.
         self.ticked_for: Instant | None = None
+        # What the partition's accounts add to the totals of their peers.
+        self.peers = PartTotals(partition)
+        # The worker's clock when it began to wait for the totals of other partitions.
+        self.held_since: Instant | None = None
         self._make_engine = make_engine
         self.put_back(progress)
 
@@ -41,7 +46,9 @@ class Owned:
         # Never later than the earliest deadline of the partition's subjects; None when there is none.
         self.earliest = progress.earliest_deadline
         catalog = decode_catalog(progress.plays)
-        self.use(catalog, self.engine_of(catalog))
+        engine = self.engine_of(catalog)
+        self.peers.restore(engine.peers, catalog.at, progress.peers)
+        self.use(catalog, engine)
         self.skip_stored()
         # Whether the failed transaction left something in it is not known.
         self.outbox_waiting = True
@@ -56,6 +63,12 @@ class Owned:
         self.engine = engine
         self._warm_names: Collection[str] | None = None
         self._knows_warm_names = False
+
+    def change_plays(self, catalog: Catalog, engine: Plays) -> None:
+        """Go on with other plays, or with the same once their accounts were brought to them."""
+        if engine is not self.engine:
+            self.peers.use(engine.peers, catalog.at)
+        self.use(catalog, engine)
 
     def warm_names(self) -> Collection[str] | None:
         """The event names that older accounts need from history; None: every name."""
@@ -79,6 +92,18 @@ class Owned:
     def has_due(self) -> bool:
         """Whether time has passed a deadline of the partition (as far as is known without asking)."""
         return self.earliest is not None and self.earliest < self.at
+
+    @property
+    def held(self) -> bool:
+        """Whether its next record must wait for the totals of other partitions."""
+        gate = self.peers.gate
+        return gate is not None and bool(self.pending) and self.pending[0].at > gate and self.at >= gate
+
+    @property
+    def awaits(self) -> Instant | None:
+        """The instant that time must pass for something to happen by itself: a deadline, or the end of a day of peers."""
+        closes_at = self.peers.closes_at
+        return closes_at if self.earliest is None else self.earliest if closes_at is None else min(self.earliest, closes_at)
 
     def expect_deadline(self, deadline: Instant | None) -> None:
         """A subject was stored with this deadline."""

@@ -19,12 +19,14 @@ EARLIEST: Instant = -62_135_596_800 * 1_000_000
 class Slice:
     """The next records of one partition, up to `next_offset`. A change of plays comes last in its slice."""
 
-    __slots__ = ("abouts", "at", "control", "control_value", "count", "heard", "next_offset", "owned", "poison")
+    __slots__ = ("abouts", "at", "control", "control_value", "count", "gate", "heard", "next_offset", "owned", "poison")
 
     def __init__(self, owned: Owned) -> None:
         self.owned = owned
         self.next_offset = owned.next_offset
         self.at = owned.at
+        # Time goes no further yet.
+        self.gate = owned.peers.gate
         self.count = 0
         self.heard: list[Heard] = []
         self.abouts: list[About] = []
@@ -42,7 +44,8 @@ def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
     """What the next records of a partition are. Nothing of the partition is changed.
 
     A change of plays waits until everything before it was decided by the plays so far: the deadlines before it (for which time
-    moves on to it first), and accounts that are still being brought to the plays.
+    moves on to it first), and accounts that are still being brought to the plays. Records past the gate wait for the totals of
+    other partitions.
     """
     part = Slice(owned)
     for record in records:
@@ -55,6 +58,9 @@ def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
 
 def _read(part: Slice, record: Record) -> bool:
     at = max(part.at, record.at)
+    if part.gate is not None and at > part.gate:
+        part.at = max(part.at, part.gate)
+        return False
     try:
         _refuse_again(part.owned, record.offset)
         decoded = decode_events_record(record.value)

@@ -1,7 +1,7 @@
 """The rows that one batch writes, by table: what `store.write` stores in the batch's one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from sqlalchemy import Table
@@ -12,6 +12,7 @@ from services.rules.core.effects import Effects
 from services.rules.core.identity import Meaning, key_of
 from services.rules.core.state import encode_document
 from services.rules.heard import Heard, Poison
+from services.rules.peer_store import Part, row_of
 from shared.db import tables
 from shared.instants import Instant
 from shared.records import Event, Mapping, RunOpened, encode
@@ -33,6 +34,7 @@ _DECISION: Columns = ("decision_id", "play", "version", "account_id", "subject",
 _ALIAS: Columns = ("alias", "partition", "account_id", "same_as", "since")
 _UNASSIGNED: Columns = ("about", "source", "id", "partition", "received_at", "name", "record")
 _HEARD: Columns = ("name", "partition", "at")
+_PEER_TOTAL: Columns = ("peers", "partition", "day", "closed", "document")
 _DEAD_LETTER: Columns = ("dead_letter_id", "kind", "origin", "reason", "value", "created_at")
 
 
@@ -58,6 +60,7 @@ class Rows:
         self.released: list[Row] = []
         self.dead_letters: list[Row] = []
         self.heard: list[Row] = []
+        self.peers: list[Row] = []
         # The owners (`rules:3`) for whom something was put into the outbox.
         self.owners: set[str] = set()
 
@@ -72,6 +75,7 @@ class Rows:
         yield tables.account_user, _USER, self.users, False
         yield tables.subject, _SUBJECT, self.subjects, False
         yield tables.heard, _HEARD, self.heard, False
+        yield tables.peer_total, _PEER_TOTAL, self.peers, False
         yield tables.alias, _ALIAS, list(self.aliases.values()), False
         yield tables.run, _RUN, self.runs, True
         yield tables.decision, _DECISION, self.decisions, True
@@ -152,6 +156,10 @@ class Rows:
     def add_unassigned(self, about: str, event: Event, partition: int, received_at: Instant) -> None:
         """Keep an event whose account is not known."""
         self.unassigned.append((about, event.source, event.id, partition, received_at, event.name, encode(event)))
+
+    def add_peers(self, parts: Iterable[Part]) -> None:
+        """Keep what is known of days of peers."""
+        self.peers += [row_of(part) for part in parts]
 
     def add_dead_letter(self, poison: Poison) -> None:
         """Keep what could not be taken."""

@@ -1,16 +1,17 @@
 """The rules service's SQL, as verbs. Each works in the transaction of the connection that it is given; none commits."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.rules import bulk
+from services.rules import bulk, peer_store
 from services.rules.bulk import Row
 from services.rules.core.identity import Meaning
 from services.rules.core.state import SubjectKey
+from services.rules.peer_store import Part
 from services.rules.rows import Rows
 from shared.db import tables
 from shared.instants import Instant
@@ -26,6 +27,7 @@ class Progress(NamedTuple):
     at: Instant
     plays: str
     earliest_deadline: Instant | None
+    peers: list[Part]
 
 
 class Advance(NamedTuple):
@@ -59,7 +61,7 @@ _ADVANCE_ONE = text(
 async def take_over(connection: AsyncConnection, partition: int) -> Progress:
     """Raise the partition's epoch: from now on no transaction under an older one changes anything."""
     found = (await connection.execute(_TAKE_OVER, {"topic": EVENTS, "partition": partition})).one()
-    return Progress(found.epoch, found.next_offset, found.at, found.plays, await earliest_deadline(connection, partition))
+    return await _progress(connection, partition, found.epoch, found)
 
 
 async def progress(connection: AsyncConnection, partition: int, epoch: int) -> Progress | None:
@@ -67,7 +69,13 @@ async def progress(connection: AsyncConnection, partition: int, epoch: int) -> P
     found = (await connection.execute(_PROGRESS, {"topic": EVENTS, "partition": partition})).one_or_none()
     if found is None or found.epoch != epoch:
         return None
-    return Progress(epoch, found.next_offset, found.at, found.plays, await earliest_deadline(connection, partition))
+    return await _progress(connection, partition, epoch, found)
+
+
+async def _progress(connection: AsyncConnection, partition: int, epoch: int, found: Any) -> Progress:
+    earliest = await earliest_deadline(connection, partition)
+    peers = await peer_store.own_parts(connection, partition)
+    return Progress(epoch, found.next_offset, found.at, found.plays, earliest, peers)
 
 
 async def advance(connection: AsyncConnection, advances: Sequence[Advance]) -> set[int]:

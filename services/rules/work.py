@@ -154,7 +154,10 @@ def _account(work: Work, fresh: list[Heard]) -> Account | None:
 
 def _try(account: Account, effects: Effects, step: Callable[[], None]) -> Exception | None:
     kept = _copy(account)
-    lists: tuple[list[Any], ...] = (effects.opened, effects.resolved, effects.decisions, effects.goals, effects.already)
+    lists: tuple[list[Any], ...] = (
+        *(effects.opened, effects.resolved, effects.decisions),
+        *(effects.goals, effects.already, effects.peers),
+    )
     lengths = [len(one) for one in lists]
     try:
         step()

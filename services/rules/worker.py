@@ -22,6 +22,7 @@ from services.rules.failures import DATABASE_ERRORS, refuses_rows
 from services.rules.metrics import RulesMetrics
 from services.rules.outbox import publish
 from services.rules.partitions import Owned
+from services.rules.peers import close_days, hear_days, wait
 from services.rules.reading import Slice, read_slice
 from services.rules.rows import Rows
 from services.rules.warm_up import next_to_warm
@@ -127,10 +128,13 @@ class Worker:
         await self._publish()
         await self._poll(subscription)
         await self._take_records()
+        if self._dirty:
+            return
+        await self._compare()
         for owned in list(self._owned.values()):
-            if owned.has_due:
+            if owned.has_due and not self._dirty:
                 await self._take_due(owned)
-            if owned.catalog.warming:
+            if owned.catalog.warming and not self._dirty:
                 await self._warm(owned)
         await self._publish()
         await self._tick(subscription)
@@ -139,11 +143,12 @@ class Worker:
 
     async def _poll(self, subscription: Subscription) -> None:
         # While one batch is decided and stored, the next is read.
-        busy = any(owned.pending or owned.has_due or owned.catalog.warming for owned in self._owned.values())
+        busy = any((owned.pending and not owned.held) or owned.has_due or owned.catalog.warming for owned in self._owned.values())
         if self._polling is not None and (self._polling.done() or not busy):
             polling, self._polling = self._polling, None
             await polling
-        waiting = sum(len(owned.pending) for owned in self._owned.values())
+        # What is held waits for others: these must be read nevertheless.
+        waiting = sum(len(owned.pending) for owned in self._owned.values() if not owned.held)
         if self._polling is None and waiting <= self._bounds.records:
             self._polling = asyncio.create_task(self._read_ahead(subscription))
 
@@ -194,7 +199,7 @@ class Worker:
         found: list[tuple[Owned, list[Record]]] = []
         room = self._limit
         for owned in self._owned.values():
-            records = list(islice(owned.pending, room))
+            records = [] if owned.held else list(islice(owned.pending, room))
             if records:
                 found.append((owned, records))
                 room -= len(records)
@@ -239,6 +244,20 @@ class Worker:
         if sum(len(work.subjects) for work in works.values()) < limit:
             await ask_for_earliest(self._database, owned)
 
+    async def _compare(self) -> None:
+        """Let the partitions know what the peers of their accounts did."""
+        comparing = [owned for owned in self._owned.values() if owned.peers.days]
+        if not comparing:
+            return
+        partitions = await self._log.partitions(EVENTS)
+        for owned in comparing:
+            await close_days(self._database, owned)
+        for owned in comparing:
+            await hear_days(self._database, owned, partitions)
+        ticks = [entry for owned in comparing for entry in wait(owned, self._clock(), self._log.replay)]
+        if ticks:
+            await self._log.append(EVENTS, ticks)
+
     async def _warm(self, owned: Owned) -> None:
         works, catalog = await next_to_warm(self._database, owned, min(self._bounds.warm, self._limit))
         batch = Batch([owned], [], works, self._log.replay)
@@ -259,7 +278,7 @@ class Worker:
         ends = await subscription.end_offsets()
         caught_up = [owned for owned in quiet if owned.next_offset >= ends.get(owned.partition, owned.next_offset + 1)]
         for owned in caught_up:
-            owned.ticked_at, owned.ticked_for = now, owned.earliest
+            owned.ticked_at, owned.ticked_for = now, owned.awaits
         if caught_up:
             await self._log.append(EVENTS, [Entry("", _TICK, owned.partition) for owned in caught_up])
 

@@ -71,6 +71,19 @@ heard = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# The totals of a play's peers by day, each partition's part (`services/rules/core/totals.py`). `peers` is the key of the peers;
+# `document` their number and what they did, by their value of the trait; null where the partition began to count after that day.
+peer_total = Table(
+    "peer_total",
+    metadata,
+    Column("peers", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    # What a day's end has made final; before it, what was added so far.
+    Column("closed", Boolean, nullable=False),
+    Column("document", Text),
+)
+
 # ------------------------------------------------------------------ accounts and identity
 
 account = Table(

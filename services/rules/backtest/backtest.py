@@ -11,6 +11,7 @@ from services.rules.backtest.accounts import read_accounts
 from services.rules.backtest.goals import Goals, count_goals
 from services.rules.backtest.history import Spell, read_history
 from services.rules.backtest.lacking import Lacking
+from services.rules.backtest.peers import find_totals
 from services.rules.backtest.replay import Past, PastRun, Span, replay, span_of
 from services.rules.backtest.summary import PlayFigures, summarize
 from services.rules.backtest.weeks import Tally, tally
@@ -81,7 +82,9 @@ def backtest(question: Question, listener: Listener, spell: Spell = str) -> Answ
     listener.found(history.events)
     span = span_of(history, question.until)
     ledgers = [Ledger(document, question, span) for document in question.plays]
-    for past in replay(Engine(applied(question, span)), history, rows, span):
+    engine = Engine(applied(question, span))
+    find_totals(engine, history, rows, span)
+    for past in replay(engine, history, rows, span):
         for ledger in ledgers:
             ledger.enter(past, listener)
         listener.took(past.events)

@@ -14,9 +14,9 @@ import msgspec
 
 from services.rules.backtest.accounts import AccountRow
 from services.rules.backtest.history import History
-from services.rules.core.effects import Effects
+from services.rules.core.effects import Effects, PeerChange
 from services.rules.core.engine import Engine
-from services.rules.core.state import Account
+from services.rules.core.state import ITSELF, Account
 from shared.instants import Instant, instant_of, month_of
 from shared.records import Event, RunOpened
 
@@ -45,6 +45,8 @@ class Past(msgspec.Struct, kw_only=True):
     events: int
     runs: list[PastRun]
     labels: dict[str, Instant]
+    # What it added to the totals of its peers.
+    peers: list[PeerChange] = []
 
 
 class Span(NamedTuple):
@@ -110,6 +112,9 @@ def replay_account(engine: Engine, row: AccountRow, events: Iterable[Event], spa
         return None
     engine.pass_time(account, end + 1, effects)
     ended_at = row.end if row.end is not None and row.end <= span.until else None
+    if ended_at is not None:
+        for group in engine.peers.values():
+            group.place(account.subjects[ITSELF].metrics, None, end + 1, effects)
     return Past(
         account=account,
         begin=account.first_seen_at,
@@ -117,6 +122,7 @@ def replay_account(engine: Engine, row: AccountRow, events: Iterable[Event], spa
         until=span.until,
         events=taken,
         runs=_runs(effects, ended_at),
+        peers=effects.peers,
         labels=row.labels,
     )
 

@@ -5,6 +5,7 @@ from services.rules.core.fields import EventFilter
 from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.play import Play, identity_of
+from services.rules.core.totals import Totals
 from shared.matchers import compile_matchers
 from shared.records import AppliedPlay
 
@@ -12,7 +13,7 @@ from shared.records import AppliedPlay
 class CompiledPlay:
     """One version of one play. Holds nothing of any subject."""
 
-    def __init__(self, applied: AppliedPlay) -> None:
+    def __init__(self, applied: AppliedPlay, totals: Totals | None = None) -> None:
         self.form = Play.model_validate(applied.document)
         self.name = applied.play
         self.version = applied.version
@@ -22,7 +23,7 @@ class CompiledPlay:
         # Where it stands among all plays, and whether it may open runs: known to whoever has them all.
         self.place = 0
         self.paused = False
-        setting = Setting(self.name, self.form.timezone)
+        setting = Setting(self.name, self.form.timezone, repr(self.form.audience), totals)
         self.audience = compile_matchers(self.form.audience, self.form.timezone) if self.form.audience else None
         self.impulse = self.form.when.impulse
         self.leaves: list[Leaf] = []
@@ -38,7 +39,10 @@ class CompiledPlay:
         self.goal_traits = self.goal.account_traits if self.goal is not None else frozenset()
         self.metrics: list[Metric] = [metric for leaf in self.leaves for metric in leaf.metrics]
         self.metrics += self.goal.metrics if self.goal is not None else []
-        self.metric_keys = frozenset(metric.key for metric in self.metrics)
+        # With whom its subjects are compared; of the same peers one leaf's is enough.
+        leaves = [*self.leaves, *(self.goal.leaves if self.goal is not None else ())]
+        self.peers = tuple({leaf.peers.key: leaf.peers for leaf in leaves if leaf.peers is not None}.values())
+        self.metric_keys = frozenset((*(metric.key for metric in self.metrics), *(peers.key for peers in self.peers)))
         self.hold = self.form.hold
         self.cooldown = self.form.cooldown
         self.rollout, self.holdout = self.form.rollout, self.form.holdout
@@ -50,14 +54,14 @@ class CompiledPlay:
         self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
-        # The plain ones are one level without a goal. See `judge.unmoved`.
-        self.plain_leaf = self.only_leaf if self.monotone and not (self.impulse or self.goal) else None
+        # The plain ones are one level without a goal or peers. See `judge.unmoved`.
+        self.plain_leaf = self.only_leaf if self.monotone and not (self.impulse or self.goal or self.peers) else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.
         self.needs_time = (
             not self.impulse
             or self.resolve is not None
-            or bool(self.remembering)
+            or bool(self.remembering or self.peers)
             or any(leaf.beside_events for leaf in self.leaves)
         )
 

@@ -21,7 +21,9 @@ from services.rules.core.calendar import Calendar, days_of
 from services.rules.core.clauses import Said
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.peers import PeerGroup
 from services.rules.core.state import Account, SubjectKey
+from services.rules.core.totals import Totals
 from shared.instants import Instant
 from shared.records import Event, JsonObject
 
@@ -32,13 +34,18 @@ Metrics = dict[str, Any]
 
 
 class Setting:
-    """What a play gives to its conditions when they are compiled: its name, its time zone and the days of it."""
+    """What a play gives to its conditions when they are compiled: its name, its time zone and the days of it.
 
-    __slots__ = ("days", "play", "timezone")
+    `audience` as text says who an account's peers may be; `totals` are theirs.
+    """
 
-    def __init__(self, play: str, timezone: str) -> None:
+    __slots__ = ("audience", "days", "play", "timezone", "totals")
+
+    def __init__(self, play: str, timezone: str, audience: str = "", totals: Totals | None = None) -> None:
         self.play = play
         self.timezone = timezone
+        self.audience = audience
+        self.totals = Totals() if totals is None else totals
         self.days: Calendar = days_of(timezone)
 
 
@@ -105,6 +112,8 @@ class Leaf(ABC):
     events_only_clear = False
     filter: EventFilter | None = None
     metrics: tuple[Metric, ...] = ()
+    # Those with whom it compares the account.
+    peers: PeerGroup | None = None
     # The traits it reads: `account.plan`, `user.role`.
     paths: frozenset[str] = frozenset()
 

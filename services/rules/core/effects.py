@@ -1,5 +1,7 @@
 """What the engine decided while it took a record or a deadline: the shell stores it in one transaction and publishes the runs."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from shared.instants import Instant
@@ -22,6 +24,19 @@ class Decision(msgspec.Struct, kw_only=True):
     detail: JsonObject
 
 
+class PeerChange(NamedTuple):
+    """What an account adds to the totals of its peers: to their number from `day` on, and to what they did on that day.
+
+    `key` names the peers (`services.rules.core.peers.PeerGroup`), `group` their value of the trait; `amount` is in millionths.
+    """
+
+    key: str
+    day: int
+    group: str
+    members: int
+    amount: int
+
+
 class Effects(msgspec.Struct):
     """Collected in the order in which they were decided."""
 
@@ -31,6 +46,7 @@ class Effects(msgspec.Struct):
     goals: list[RunGoal] = []
     # The plays that were true already when they were applied: a name for each subject.
     already: list[str] = []
+    peers: list[PeerChange] = []
 
     def __bool__(self) -> bool:
         return bool(self.opened or self.resolved or self.decisions or self.goals or self.already)

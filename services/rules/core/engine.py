@@ -20,9 +20,11 @@ from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
+from services.rules.core.peers import by_key, hear_before
 from services.rules.core.routes import Route, value_of
 from services.rules.core.starts import restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
+from services.rules.core.totals import Totals
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
 from services.rules.core.watching import bring_goals, watch, watch_on
 from shared.instants import Instant
@@ -49,7 +51,10 @@ class Engine:
     def __init__(self, applied: Applied, paused: frozenset[str] = frozenset()) -> None:
         self.applied = applied
         self.paused = paused
-        self.plays = [CompiledPlay(play) for play in applied.plays if play.document.get("mode") != "draft"]
+        # What peers did on the days that are closed: to be filled by the caller, from the `peers` of all effects.
+        self.totals = Totals()
+        self.plays = [CompiledPlay(play, self.totals) for play in applied.plays if play.document.get("mode") != "draft"]
+        self.peers = by_key(group for play in self.plays for group in play.peers)
         self._named = {play.name: play for play in self.plays}
         self._of_kind: dict[str, list[CompiledPlay]] = {ACCOUNT: []}
         for place, play in enumerate(self.plays):
@@ -212,6 +217,7 @@ class Engine:
         hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
         if route.decides:
             self._decide_before(account, key, document, route, event, now)
+            hear_before(route.peers, hits, document.metrics, event, now, effects)
         judged: list[CompiledPlay] = []
         metrics, first = document.metrics, False
         for observer in route.observers:

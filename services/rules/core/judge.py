@@ -72,6 +72,8 @@ class Judgement:
         state.first_at = None
         condition = self._condition()
         audience = True if play.audience is None else play.audience.verdict(self.view.context, self.now)
+        for peers in play.peers:
+            peers.settle(self.metrics, audience, self.view.context, self.at, self.effects)
         wait: Instant | None = None
         if play.impulse:
             if condition and audience:

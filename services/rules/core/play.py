@@ -11,7 +11,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.condition import ConditionField
+from services.rules.core.condition import ConditionField, Leaf, Setting
 from services.rules.core.fields import Duration, Form, Share
 from services.rules.core.goal import Goal
 from services.rules.core.guard import Guard
@@ -99,7 +99,16 @@ class Play(Form):
     def _fits(self) -> Self:
         if self.when.impulse and self.hold is not None:
             raise PydanticCustomError("hold_impulse", "hold goes with a level; what is true only at one event cannot last")
+        if self.per != "account" and any(leaf.peers is not None for leaf in self._leaves()):
+            raise PydanticCustomError("peers_per", "peers are accounts: per is account in a play that compares with peers")
         return self
+
+    def _leaves(self) -> list[Leaf]:
+        leaves: list[Leaf] = []
+        for condition in (self.when, self.resolve_when, None if self.goal is None else self.goal.when):
+            if condition is not None:
+                condition.grow(Setting(self.play, self.timezone), leaves)
+        return leaves
 
     @property
     def kind(self) -> str:

@@ -9,6 +9,7 @@ from services.rules.core.fields import EventFilter, read_path
 from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.peers import PeerGroup
 from services.rules.core.quiet import Quiet, cleared_quietly, counted_quietly, quietly
 from services.rules.core.state import ITSELF, Document, PlayState
 from shared.instants import Instant
@@ -70,7 +71,7 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "quiet", "roots", "wanted", "wheres")
+    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "peers", "quiet", "roots", "wanted", "wheres")
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
@@ -79,6 +80,8 @@ class Route:
         # The distinct filters, evaluated once per event; None lets every event through.
         self.wheres: list[Where | None] = []
         self.observers: list[Observer] = []
+        # Whose totals such an event may add to, with the place of their filter.
+        self.peers: list[tuple[int, PeerGroup]] = []
         self.interests: list[Interest] = []
         # The plays whose goal hears the name: only of use while a run of theirs is watched.
         self.aims: list[CompiledPlay] = []
@@ -98,6 +101,7 @@ class Route:
                     impulses.append((place, where))
                     continue
                 self._observe(metric, where, seen)
+                self._compare(play.leaves[place].peers, where, seen)
             if leaves:
                 self.interests.append(Interest(play, leaves, heard, impulses))
             if play.goal is not None:
@@ -116,7 +120,8 @@ class Route:
         """The short way, where events of the name are ever quiet."""
         clearing = [one.name for one in self.interests if one.only_clears and not one.only_boundaries]
         simple = all(one.only_boundaries or one.only_clears for one in self.interests)
-        if self.kind != ITSELF.kind or self.hits is None or self.aims or not self.interests or not simple:
+        loud = self.hits is None or self.aims or self.peers
+        if self.kind != ITSELF.kind or loud or not self.interests or not simple:
             return None
         observers = [(one.key, one.observe) for one in self.observers]
         if len(self.interests) == len(observers) == 1:
@@ -128,10 +133,11 @@ class Route:
 
     def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:
         heard: list[int] = []
-        for metric in goal.metrics:
+        for peers, metric in [(leaf.peers, metric) for leaf in goal.leaves for metric in leaf.metrics]:
             if metric.filter.hears(name):
                 heard.append(self._place(places, metric.filter, play.form.timezone))
                 self._observe(metric, heard[-1], seen)
+                self._compare(peers, heard[-1], seen)
         if heard:
             self.aims.append(play)
 
@@ -139,6 +145,11 @@ class Route:
         if metric.key not in seen:
             seen.add(metric.key)
             self.observers.append(Observer(metric, where))
+
+    def _compare(self, peers: PeerGroup | None, where: int, seen: set[str]) -> None:
+        if peers is not None and peers.key not in seen:
+            seen.add(peers.key)
+            self.peers.append((where, peers))
 
     def _place(self, places: dict[str, int], filter: EventFilter, timezone: str) -> int:
         where = places.setdefault(f"{timezone} {filter.where!r}", len(places))

@@ -15,7 +15,8 @@ from services.rules.core.clauses import Said
 from services.rules.core.condition import BoundaryLeaf, Metrics, Setting, Verdict, View
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
-from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
+from services.rules.core.peers import AdjustField, check_comparable
+from services.rules.core.windows import bucket_calendar, bucket_count, first_whole, whole_buckets
 from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import DAY, Instant
 from shared.records import JsonObject
@@ -33,12 +34,15 @@ class Shift(EventFilter):
     baseline: Duration
     by: Share
     floor: float = Field(default=0, ge=0)
+    adjust: AdjustField | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         whole_buckets(self.over)
         if self.baseline % self.over:
             raise PydanticCustomError("baseline", "the baseline is a whole multiple of over")
+        if self.adjust is not None:
+            check_comparable(self.over, self.measure)
         return self
 
 
@@ -64,8 +68,16 @@ class ShiftLeaf(BoundaryLeaf):
         self._adds_up = form.measure.kind in ("count", "sum")
 
     @abstractmethod
+    def too_small(self, current: float, baseline: float) -> bool:
+        """Whether there is nothing to judge: under the floor, or nothing at all."""
+
+    @abstractmethod
+    def shifted(self, current: float, baseline: float) -> bool:
+        """Whether current against baseline is the shift that is asked for, floor or not."""
+
     def holds(self, current: float, baseline: float) -> bool:
-        """Whether current against baseline is the shift that is asked for."""
+        """Whether it is large enough to judge and shifted."""
+        return not self.too_small(current, baseline) and self.shifted(current, baseline)
 
     @abstractmethod
     def shown(self, current: float, baseline: float) -> JsonObject:
@@ -160,13 +172,7 @@ class ShiftLeaf(BoundaryLeaf):
 
     def _first_known(self, view: View, bucket: int) -> int:
         """The first bucket from `bucket` on whose windows begin no earlier than we listened."""
-        heard_since = view.heard_since(self.filter)
-        if self.calendar.start(bucket - self.reach) >= heard_since:
-            return bucket
-        began = self.calendar.number(heard_since)
-        if self.calendar.start(began) < heard_since:
-            began += 1
-        return max(bucket, began + self.reach)
+        return first_whole(self.calendar, view.heard_since(self.filter), bucket, self.reach)
 
     def _decide(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Decided:
         kept, kept_since = (own[KEPT], own[KEPT_SINCE]) if own is not None else (None, None)

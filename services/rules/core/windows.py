@@ -3,7 +3,7 @@
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.calendar import HOURS, Calendar
-from shared.instants import DAY, HOUR, Microseconds, show_duration
+from shared.instants import DAY, HOUR, Instant, Microseconds, show_duration
 
 _DAYS_FROM = 2 * DAY
 
@@ -26,3 +26,13 @@ def bucket_calendar(over: Microseconds, days: Calendar) -> Calendar:
 def bucket_count(over: Microseconds) -> int:
     """How many buckets the window has."""
     return over // (DAY if over >= _DAYS_FROM else HOUR)
+
+
+def first_whole(calendar: Calendar, since: Instant, bucket: int, width: int) -> int:
+    """The first bucket from `bucket` on with `width` whole buckets before it that do not begin earlier than `since`."""
+    if calendar.start(bucket - width) >= since:
+        return bucket
+    began = calendar.number(since)
+    if calendar.start(began) < since:
+        began += 1
+    return max(bucket, began + width)

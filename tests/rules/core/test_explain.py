@@ -246,6 +246,7 @@ def test_a_fault_of_ours_is_an_answer():
 
 
 EXAMPLES = {
+    "behind": {"of": "a.b", "over": "2d", "peers": "all", "at_most": "25%"},
     "count": {"of": "a.b", "over": "1d", "at_least": 1},
     "date": {"of": "account.ends", "before": "1d"},
     "drop": EXPORTS,

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from services.rules.core.effects import Decision, Effects
 from services.rules.core.engine import Touch
+from services.rules.core.peers import PeerGroup
 from services.rules.core.state import Account, Document, SubjectKey
+from services.rules.core.totals import Totals
 from shared.instants import SECOND, Instant
 from shared.records import Applied, Event, RunGoal, RunOpened, RunResolved
 
@@ -24,6 +26,8 @@ class Counting:
     paused: frozenset[str] = frozenset()
     quiet: bool = True
     watched: frozenset[str] = frozenset()
+    peers: dict[str, PeerGroup] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
 
     def touches(self, event: Event) -> Touch:
         account_id = event.account_id or ""

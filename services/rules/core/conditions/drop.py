@@ -7,12 +7,14 @@
         baseline: 28d
         by: 40%
         floor: 20         # accounts whose average is lower than this are too small to judge
+        adjust: peers     # optional: beyond what the audience's accounts did, or {peers: account.plan}
 
 Decided at each bucket boundary; while it is true the baseline stays the one at which it became true, for up to 90 days.
 """
 
 from typing import Any
 
+from services.rules.core.adjusted import AdjustedShift
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
 from services.rules.core.shift import Shift, ShiftLeaf
@@ -25,17 +27,19 @@ class Drop(Shift):
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """One leaf."""
-        return single(DropLeaf(self, setting), leaves)
+        return single(DropLeaf(self, setting) if self.adjust is None else AdjustedDrop(self, setting), leaves)
 
 
 class DropLeaf(ShiftLeaf):
     """(baseline - current) / baseline, at least `by`, where the baseline is at least `floor`."""
 
-    def holds(self, current: float, baseline: float) -> bool:
+    def too_small(self, current: float, baseline: float) -> bool:
         """A baseline under the floor, or of nothing, is no drop."""
-        if baseline <= 0 or not at_least(baseline, self.form.floor):
-            return False
-        return at_least((baseline - current) / baseline, self.form.by)
+        return baseline <= 0 or not at_least(baseline, self.form.floor)
+
+    def shifted(self, current: float, baseline: float) -> bool:
+        """By the share of the baseline; from nothing there is no drop."""
+        return baseline > 0 and at_least((baseline - current) / baseline, self.form.by)
 
     def shown(self, current: float, baseline: float) -> JsonObject:
         """`drop`, as a share of the baseline; null where there is none."""
@@ -56,3 +60,7 @@ class DropLeaf(ShiftLeaf):
         if self.form.measure.kind != "count" or not self.form.floor:
             return True
         return memory is not None and at_least((sum(memory) - memory[0]) / self.blocks, self.form.floor)
+
+
+class AdjustedDrop(AdjustedShift, DropLeaf):
+    """The same beyond what peers did."""

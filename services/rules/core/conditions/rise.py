@@ -11,6 +11,7 @@
 A baseline of nothing is an infinite rise (shown as null); a current of nothing is none.
 """
 
+from services.rules.core.adjusted import AdjustedShift
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
 from services.rules.core.shift import Shift, ShiftLeaf
@@ -23,16 +24,18 @@ class Rise(Shift):
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """One leaf."""
-        return single(RiseLeaf(self, setting), leaves)
+        return single(RiseLeaf(self, setting) if self.adjust is None else AdjustedRise(self, setting), leaves)
 
 
 class RiseLeaf(ShiftLeaf):
     """(current - baseline) / baseline, at least `by`, where current is at least `floor`."""
 
-    def holds(self, current: float, baseline: float) -> bool:
+    def too_small(self, current: float, baseline: float) -> bool:
         """Under the floor, or of nothing, is no rise."""
-        if current <= 0 or not at_least(current, self.form.floor):
-            return False
+        return current <= 0 or not at_least(current, self.form.floor)
+
+    def shifted(self, current: float, baseline: float) -> bool:
+        """By the share of the baseline; from nothing every rise is infinite."""
         return baseline <= 0 or at_least((current - baseline) / baseline, self.form.by)
 
     def shown(self, current: float, baseline: float) -> JsonObject:
@@ -48,3 +51,7 @@ class RiseLeaf(ShiftLeaf):
         change = (current - baseline) / baseline if baseline > 0 else None
         rose = "a rise from nothing" if change is None else f"a rise of {percent(change)}" if change > 0 else "no rise"
         return f"{rose}; {percent(self.form.by)} is asked for"
+
+
+class AdjustedRise(AdjustedShift, RiseLeaf):
+    """The same beyond what peers did."""

@@ -73,6 +73,11 @@ class Buckets:
         cells = memory[max(low, 1) : max(end - memory[0] + 1, 1)]
         return self._over(cells)
 
+    def step(self, memory: list[Cell] | None, number: int, event: Event) -> tuple[Cell, Cell]:
+        """Of a measure that adds up: what the bucket holds, and what it will hold after the event. Changes nothing."""
+        cell = self.over(memory, number, number + 1)
+        return cell, self._add(cell, event, self.path)
+
     def _local_day(self, cell: Cell, event: Event, path: tuple[str, ...]) -> Cell:
         return _with(cell, str(self.days.number(event.occurred_at)))  # type: ignore[arg-type]  # set by whoever reads the log
 

@@ -1,0 +1,115 @@
+"""Peers across partitions: the same runs as by one engine, whoever is faster, after restarts, with silent partitions."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.rules.core.engine import Engine
+from services.rules.worker import Bounds
+from shared.db import tables
+from shared.instants import DAY, HOUR, Instant, datetime_of
+from shared.log.contract import Entry, Log
+from shared.records import Applied, AppliedPlay, Event, RunOpened, RunResolved, as_json, encode
+from shared.topics import EVENTS
+from tests.rules.compared import side_by_side
+from tests.rules.shell.conftest import Scene, until
+
+START: Instant = 1_767_225_600_000_000  # 2026-01-01
+ACCOUNTS = ("acme", "bolt", "crag", "dune", "elm", "fir")
+BEHIND = {"behind": {"of": "any", "measure": "days", "over": "2d", "peers": "account.plan", "at_most": "50%"}}
+DROP = {"drop": {"of": "report.exported", "over": "2d", "baseline": "4d", "by": "50%", "adjust": "peers", "floor": 1}}
+PLAYS = Applied(
+    plays=[
+        AppliedPlay(play="behind", version=1, document={"play": "behind", "when": BEHIND, "again": "every time"}),
+        AppliedPlay(play="adjusted", version=1, document={"play": "adjusted", "when": DROP, "again": "every time"}),
+    ],
+    listening_since=START,
+)
+END = START + 14 * DAY
+
+
+def story() -> Iterator[Event]:
+    """Every account has another rhythm; two change their plan, one is heard of late, and one is silent in the end."""
+    for number, account in enumerate(ACCOUNTS):
+        yield happened(account, "account.updated", START + number * HOUR, traits={"plan": "pro" if number % 2 else "free"})
+        for day in range(14):
+            if (day + number) % (2 + number % 3) == 0 and not (account == "acme" and day > 6):
+                yield happened(account, "report.exported", START + day * DAY + number * HOUR)
+    yield happened("bolt", "account.updated", START + 5 * DAY, traits={"plan": "free"})
+    yield happened("crag", "account.updated", START + 7 * DAY + HOUR, traits={"plan": None})
+    yield happened("dune", "report.exported", START + 6 * DAY + HOUR, late=2 * DAY)
+
+
+def happened(account: str, name: str, at: Instant, late: int = 0, **fields: object) -> Event:
+    return Event(
+        id=f"{account}-{at}-{name}",
+        name=name,
+        source="test",
+        account_id=account,
+        occurred_at=at - late,
+        received_at=at,
+        properties_json=as_json({}),
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def expected() -> set[tuple[object, ...]]:
+    effects = side_by_side(PLAYS, story(), END, 1)
+    return found(effects.opened, effects.resolved)
+
+
+def found(opened: list[RunOpened], resolved: list[RunResolved]) -> set[tuple[object, ...]]:
+    ends = {one.run_id: (one.resolved_at, one.reason) for one in resolved}
+    return {(one.run_id, one.opened_at, str(one.evidence), *ends.get(one.run_id, ())) for one in opened}
+
+
+async def send_all(scene: Scene) -> None:
+    """The plays to every partition, then the story in the order of time; then the end, which only one partition hears."""
+    count = await scene.log.partitions(EVENTS)
+    await scene.log.append(EVENTS, [Entry("", encode(PLAYS), partition, START - 400 * DAY) for partition in range(count)])
+    for event in sorted(story(), key=lambda event: event.received_at):
+        await scene.send(event, at=event.received_at)
+    await scene.send(happened("gull", "story.ended", END + 1), at=END + 1)
+
+
+async def has_ended(scene: Scene) -> bool:
+    rows = await scene.rows(tables.partition, topic=EVENTS)
+    return bool(rows) and min(row["at"] for row in rows) > END and not await scene.count(tables.outbox)
+
+
+async def decided(scene: Scene) -> set[tuple[object, ...]]:
+    records = [one for one in await scene.runs() if one.account_id in ACCOUNTS]
+    opened = {one.run_id: one for one in records if isinstance(one, RunOpened)}
+    return found(list(opened.values()), [one for one in records if isinstance(one, RunResolved)])
+
+
+async def test_the_same_runs_as_by_one_engine(database: AsyncEngine, replay_log: Log) -> None:
+    scene = Scene(database, replay_log)
+    await send_all(scene)
+    async with scene.working(make_engine=Engine):
+        await until(lambda: has_ended(scene), "the end of the story")
+    assert len(expected()) > 10, datetime_of(END)
+    assert await decided(scene) == expected()
+
+
+async def test_two_workers_and_a_restart_change_nothing(database: AsyncEngine, replay_log: Log) -> None:
+    scene = Scene(database, replay_log)
+    await send_all(scene)
+
+    async def half_way() -> bool:
+        rows = await scene.rows(tables.partition, topic=EVENTS)
+        return len(rows) == 4 and min(row["at"] for row in rows) > START + 6 * DAY
+
+    bounds = Bounds(records=30, due=3, documents=2, poll=0.05)
+    async with scene.working(make_engine=Engine, bounds=bounds):
+        await until(half_way, "half of the story")
+    async with AsyncExitStack() as workers:
+        for _ in range(1 if replay_log_is_embedded(replay_log) else 2):
+            await workers.enter_async_context(scene.working(make_engine=Engine, bounds=bounds))
+        await until(lambda: has_ended(scene), "the end of the story")
+    assert await decided(scene) == expected()
+
+
+def replay_log_is_embedded(log: Log) -> bool:
+    return "embedded" in type(log).__module__
