@@ -21,7 +21,7 @@ from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
 from services.rules.core.peers import by_key, hear_before
-from services.rules.core.routes import Route, value_of
+from services.rules.core.routes import Route, hits_of, value_of
 from services.rules.core.starts import restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from services.rules.core.totals import Totals
@@ -29,7 +29,7 @@ from services.rules.core.warming import carry_over, fill, names_of, new_metrics,
 from services.rules.core.watching import bring_goals, watch, watch_on
 from shared.instants import Instant
 from shared.matchers import moment_of
-from shared.records import Applied, Event, JsonObject
+from shared.records import Applied, Event
 
 _UTC = ZoneInfo("UTC")
 ACCOUNT = "account"
@@ -140,7 +140,7 @@ class Engine:
             document = account.subjects[key]
             account.changed.add(key)
             anew = carry_over(account, key, document, self._named, at, effects)
-            fill(account, document, key.kind, heard.get(key, ()), self._routes_of, self._hits)
+            fill(account, document, key.kind, heard.get(key, ()), self._routes_of, hits_of)
             wanted = {metric for play in self._of_kind.get(key.kind, ()) for metric in play.metric_keys}
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
             for play in anew:
@@ -179,7 +179,7 @@ class Engine:
         matched: list[int] = []
         for route in self._routes_of(event.name) if event is not None else ():
             if event is not None and route.kind == key.kind:
-                hits = self._hits(account, route, event, now)
+                hits = hits_of(account, route, event, now)
                 matched += [place for interest in route.interests for place, where in interest.impulses if hits[where]]
         return View(account, key, account.subjects[key].start, self._listening, event, matched)
 
@@ -214,7 +214,7 @@ class Engine:
         account.changed.add(key)
         if document.last is not None:
             document.last = now
-        hits = route.hits if route.hits is not None else self._hits(account, route, event, now)
+        hits = route.hits if route.hits is not None else hits_of(account, route, event, now)
         if route.decides:
             self._decide_before(account, key, document, route, event, now)
             hear_before(route.peers, hits, document.metrics, event, now, effects)
@@ -275,23 +275,6 @@ class Engine:
                     view = View(account, key, document.start, self._listening, None, ())
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
         bring_goals(route.aims, document, View(account, key, document.start, self._listening, None, ()), now)
-
-    def _hits(self, account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
-        """Which of the route's filters the event passes. An unknown `where` does not match."""
-        context: JsonObject | None = None
-        hits = []
-        for where in route.wheres:
-            if where is None:
-                hits.append(True)
-                continue
-            if context is None:
-                context = {"properties": event.properties, "account": account.traits}
-                if "event" in route.roots:
-                    context["event"] = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
-                if "user" in route.roots and event.user_id is not None:
-                    context["user"] = {**account.users.get(event.user_id, {}), "id": event.user_id}
-            hits.append(where(context, now) is True)
-        return hits
 
     def _take_traits(self, account: Account, event: Event, now: Instant, effects: Effects) -> None:
         """Set traits; every play that reads one of them is judged at this event, for every subject that it concerns."""

@@ -11,10 +11,10 @@ from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.peers import PeerGroup
 from services.rules.core.quiet import Quiet, cleared_quietly, counted_quietly, quietly
-from services.rules.core.state import ITSELF, Document, PlayState
+from services.rules.core.state import ITSELF, Account, Document, PlayState
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
-from shared.records import Event
+from shared.records import Event, JsonObject
 
 Where = Callable[[dict[str, Any], Instant], bool | None]
 
@@ -160,6 +160,24 @@ class Route:
     def _add_where(self, where: CompiledMatchers | None) -> None:
         self.wheres.append(None if where is None else where.verdict)
         self.roots |= {path.partition(".")[0] for path in (where.paths if where else ())}
+
+
+def hits_of(account: Account, route: Route, event: Event, now: Instant) -> list[bool]:
+    """Which of the route's filters the event passes. An unknown `where` does not match."""
+    context: JsonObject | None = None
+    hits = []
+    for where in route.wheres:
+        if where is None:
+            hits.append(True)
+            continue
+        if context is None:
+            context = {"properties": event.properties, "account": account.traits}
+            if "event" in route.roots:
+                context["event"] = {"id": event.id, "name": event.name, "source": event.source, "user_id": event.user_id}
+            if "user" in route.roots and event.user_id is not None:
+                context["user"] = {**account.users.get(event.user_id, {}), "id": event.user_id}
+        hits.append(where(context, now) is True)
+    return hits
 
 
 def value_of(kind: str, event: Event) -> str | None:
