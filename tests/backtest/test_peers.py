@@ -10,7 +10,7 @@ from tests.rules.timeline import event as heard
 BEHIND = "{of: x.done, measure: days, over: 2d, peers: all, at_most: 40%}"
 PLAY = f"{{play: behind, again: every time, when: {{behind: {BEHIND}}}}}"
 FORM = {"of": "x.done", "measure": "days", "over": "2d", "peers": "all", "at_most": "40%"}
-RHYTHMS = {"acme": range(3), "bolt": range(0, 14), "crag": range(0, 14, 3), "dune": range(0, 14, 2)}
+RHYTHMS = {"acme": range(3), "bolt": range(14), "crag": range(0, 14, 3), "dune": range(0, 14, 2)}
 
 
 def test_the_same_runs_as_by_engines_side_by_side(tmp_path: Path):

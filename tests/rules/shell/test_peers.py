@@ -5,11 +5,18 @@ from contextlib import AsyncExitStack
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.rules.catalog import Catalog, encode_catalog
 from services.rules.core.engine import Engine
+from services.rules.due import needs_tick
+from services.rules.partitions import Owned
+from services.rules.peer_store import Part
+from services.rules.peers import PATIENCE, wait
+from services.rules.reading import read_slice
+from services.rules.store import Progress
 from services.rules.worker import Bounds
 from shared.db import tables
-from shared.instants import DAY, HOUR, Instant, datetime_of
-from shared.log.contract import Entry, Log
+from shared.instants import DAY, HOUR, SECOND, Instant
+from shared.log.contract import Entry, Log, Record
 from shared.records import Applied, AppliedPlay, Event, RunOpened, RunResolved, as_json, encode
 from shared.topics import EVENTS
 from tests.rules.compared import side_by_side
@@ -89,7 +96,7 @@ async def test_the_same_runs_as_by_one_engine(database: AsyncEngine, replay_log:
     await send_all(scene)
     async with scene.working(make_engine=Engine):
         await until(lambda: has_ended(scene), "the end of the story")
-    assert len(expected()) > 10, datetime_of(END)
+    assert len(expected()) > 10
     assert await decided(scene) == expected()
 
 
@@ -105,11 +112,75 @@ async def test_two_workers_and_a_restart_change_nothing(database: AsyncEngine, r
     async with scene.working(make_engine=Engine, bounds=bounds):
         await until(half_way, "half of the story")
     async with AsyncExitStack() as workers:
-        for _ in range(1 if replay_log_is_embedded(replay_log) else 2):
+        for _ in range(2):
             await workers.enter_async_context(scene.working(make_engine=Engine, bounds=bounds))
         await until(lambda: has_ended(scene), "the end of the story")
     assert await decided(scene) == expected()
 
 
-def replay_log_is_embedded(log: Log) -> bool:
-    return "embedded" in type(log).__module__
+# ------------------------------------------------------------------ waiting
+
+
+def waiting(at: Instant) -> Owned:
+    """A partition that has a record of five days later to take, and does not know what others did on the first."""
+    catalog = Catalog(applied=PLAYS, offset=0, at=START)
+    owned = Owned(0, Progress(1, 1, at, encode_catalog(catalog), None, []), Engine, documents=100)
+    owned.pending.append(Record(0, 1, START + 5 * DAY, "acme", b""))
+    return owned
+
+
+def test_a_partition_waits_one_day_after_the_end_of_a_day_that_is_missing() -> None:
+    # Applied at midnight: the day that ends there is the first.
+    assert waiting(START).peers.gate == START + DAY
+    assert read_slice(waiting(START), [Record(0, 1, START + 5 * DAY, "acme", b"")]).at == START + DAY
+    assert (waiting(START).held, waiting(START + DAY).held) == (False, True)
+
+
+def test_what_all_have_closed_lets_time_go_on() -> None:
+    owned = waiting(START + DAY)
+    [key] = [key for key, group in owned.engine.peers.items() if group.paths]
+    closed = [part for part in owned.peers.close(START + DAY, None) if part.peers == key]
+    assert [part.day for part in closed] == [START // DAY - 1]
+    began = Part(key, 1, START // DAY - 2, True, None)
+    own = Part(key, 0, START // DAY - 2, True, None)
+    for parts, heard in (([own, *closed, began], 0), ([own, *closed, began, closed[0]._replace(partition=1)], 1)):
+        owned.peers.hear(key, START // DAY - 1, parts, 2, owned.at, owned.engine.totals)
+        assert owned.peers.heard[key] == START // DAY - 2 + heard
+    assert owned.engine.totals.knows(key, START // DAY - 1)
+
+
+def test_a_day_that_one_partition_did_not_count_is_not_known() -> None:
+    owned = waiting(START + DAY)
+    key, day = next(iter(owned.engine.peers)), START // DAY - 1
+    began = [Part(key, 0, day - 1, True, None), Part(key, 1, day, True, None)]
+    counted = [Part(key, partition, day + 1, True, {"all": (1, 0)}) for partition in (0, 1)]
+    owned.peers.hear(key, day, [*began, Part(key, 0, day, True, {"all": (1, 0)}), *counted], 2, owned.at, owned.engine.totals)
+    assert not owned.engine.totals.knows(key, day)
+    assert owned.engine.totals.knows(key, day + 1)
+
+
+def test_who_waited_for_six_hours_goes_on_for_a_day() -> None:
+    owned = waiting(START + DAY)
+    for now in (0, PATIENCE - 1):
+        wait(owned, now, replay=False)
+    assert owned.held
+    wait(owned, PATIENCE, replay=False)
+    assert (owned.held, owned.peers.gate) == (False, START + 2 * DAY)
+
+
+def test_in_a_replayed_log_who_waits_tells_the_others_the_time() -> None:
+    owned = waiting(START + DAY)
+    owned.peers.close(START + DAY, None)
+    for key, first in owned.peers.missing():
+        owned.peers.hear(key, first, [], 3, owned.at, owned.engine.totals)
+    assert wait(owned, 0, replay=True) == []
+    ticks = wait(owned, PATIENCE, replay=True)
+    assert [(entry.partition, entry.at) for entry in ticks] == [(1, START + 5 * DAY), (2, START + 5 * DAY)]
+    assert owned.held
+
+
+def test_the_end_of_a_day_is_waited_for_like_a_deadline() -> None:
+    owned = waiting(START)
+    owned.pending.clear()
+    assert owned.awaits == START
+    assert (needs_tick(owned, START + SECOND), needs_tick(owned, START)) == (True, False)
