@@ -216,8 +216,7 @@ class Engine:
             document.last = now
         hits = route.hits if route.hits is not None else hits_of(account, route, event, now)
         if route.decides:
-            self._decide_before(account, key, document, route, event, now)
-            hear_before(route.peers, hits, document.metrics, event, now, effects)
+            self._decide_before(account, key, document, route, event, now, hits, effects)
         judged: list[CompiledPlay] = []
         metrics, first = document.metrics, False
         for observer in route.observers:
@@ -262,9 +261,20 @@ class Engine:
                 document.settle()
 
     def _decide_before(
-        self, account: Account, key: SubjectKey, document: Document, route: Route, event: Event, now: Instant
+        self,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        route: Route,
+        event: Event,
+        now: Instant,
+        hits: Sequence[bool],
+        effects: Effects,
     ) -> None:
-        """What was to be decided at the last boundary is decided without an event that belongs before it but comes late."""
+        """What was to be decided at the last boundary is decided without an event that belongs before it but comes late.
+
+        What the event adds for the account's peers is told before it is added to the account's own memory.
+        """
         occurred_at = event.occurred_at or now
         for name, place, leaf in route.bucketed:
             if not leaf.opened < now <= leaf.closes:
@@ -274,6 +284,8 @@ class Engine:
                 if own is not None:
                     view = View(account, key, document.start, self._listening, None, ())
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
+        if route.peers:
+            hear_before(route.peers, hits, document.metrics, event, now, effects)
         bring_goals(route.aims, document, View(account, key, document.start, self._listening, None, ()), now)
 
     def _take_traits(self, account: Account, event: Event, now: Instant, effects: Effects) -> None:
