@@ -71,7 +71,20 @@ class Interest:
 class Route:
     """What an event of one name means to the subjects of one kind."""
 
-    __slots__ = ("aims", "bucketed", "decides", "hits", "interests", "kind", "observers", "peers", "quiet", "roots", "wanted", "wheres")
+    __slots__ = (
+        "aims",
+        "bucketed",
+        "decides",
+        "hits",
+        "interests",
+        "kind",
+        "observers",
+        "peers",
+        "quiet",
+        "roots",
+        "wanted",
+        "wheres",
+    )
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
