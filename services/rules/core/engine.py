@@ -258,7 +258,7 @@ class Engine:
                     view = View(account, key, document.start, self._listening, event, ())
                 view.matched = [place for place, where in interest.impulses if hits[where]] if interest.impulses else ()
                 look(interest.play, document, view, now, now, effects)
-                document.settle()
+                document.settle_for(state)
 
     def _decide_before(
         self,

@@ -192,24 +192,24 @@ class Judgement:
             self._note(arm)
 
     def _run(self, arm: str) -> RunOpened:
-        play, view, key = self.play, self.view, self.view.key
-        user = view.context["user"] if view.user_id is not None else None
+        play, view, key, event, form = self.play, self.view, self.view.key, self.view.event, self.play.form
+        account_id, subject, user_id = view.account.account_id, view.subject, view.user_id
         return RunOpened(
-            run_id=run_id(play.name, self.view.account.account_id, key.kind, view.subject, cause_of(self.view.event, self.at)),
+            run_id=run_id(play.name, account_id, key.kind, subject, cause_of(event, self.at)),
             play=play.name,
             version=play.version,
-            account_id=self.view.account.account_id,
-            subject=view.subject,
-            user_id=view.user_id,
+            account_id=account_id,
+            subject=subject,
+            user_id=user_id,
             opened_at=self.at,
             arm=arm,
             evidence=self.evidence(),
-            title=play.form.title,
-            steps=play.form.do,
-            on_resolve=play.form.on_resolve,
-            account=dict(view.account.traits),
-            user=user,
-            event=None if view.event is None else shown(view.event),
+            title=form.title,
+            steps=form.do,
+            on_resolve=form.on_resolve,
+            account=view.account.traits.copy(),
+            user=None if user_id is None else view.context["user"],
+            event=None if event is None else shown(event),
             per="value" if key.kind.startswith("by:") else key.kind,
             guard=play.guard,
         )

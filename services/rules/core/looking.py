@@ -3,7 +3,7 @@
 Every look is at an instant `now` and recorded as `at`. Whoever looks at several plays settles the document afterwards.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
@@ -39,26 +39,37 @@ def pass_deadlines(plays: Mapping[str, CompiledPlay], document: Document, view: 
     False: the subject was not heard of for so long that it is to be forgotten.
     """
     while (at := document.next_deadline) is not None and at < until:
-        for play in due_at(at, plays, document):
+        due, earliest = due_at(at, plays, document)
+        for play in due:
             look(play, document, view, at + 1, at, effects)
-        deadline = document.settle()
-        if deadline is not None and deadline <= at:
-            if deadline == document.forgotten_at:
+            again_at = document.plays[play.name].deadline
+            if again_at is not None and (earliest is None or again_at < earliest):
+                earliest = again_at
+        document.next_deadline = earliest
+        if document.last is not None:
+            earliest = document.settle()
+        if earliest is not None and earliest <= at:
+            if earliest == document.forgotten_at:
                 return False
             raise RuntimeError(f"a deadline does not move on: {view.account.account_id} {view.key} at {at}")
     return True
 
 
-def due_at(at: Instant, plays: Mapping[str, CompiledPlay], document: Document) -> Iterable[CompiledPlay]:
-    """The plays to be looked at, in their own order where there are several."""
-    due = []
+def due_at(at: Instant, plays: Mapping[str, CompiledPlay], document: Document) -> tuple[list[CompiledPlay], Instant | None]:
+    """The plays to be looked at, in their own order, and the earliest deadline of the others. Once over all states, no more."""
+    due: list[CompiledPlay] = []
+    earliest: Instant | None = None
     for name, state in document.plays.items():
         deadline = state.deadline
-        if deadline is not None and deadline <= at and name in plays:
+        if deadline is None:
+            continue
+        if deadline <= at and name in plays:
             due.append(plays[name])
+        elif earliest is None or deadline < earliest:
+            earliest = deadline
     if len(due) > 1:
         due.sort(key=_place)
-    return due
+    return due, earliest
 
 
 def _place(play: CompiledPlay) -> int:

@@ -113,6 +113,15 @@ class Document(msgspec.Struct, omit_defaults=True, gc=False):
         self.next_deadline = earliest
         return earliest
 
+    def settle_for(self, state: PlayState) -> None:
+        """The same after a look at one play. An account's may be left too early, never too late: so its cost does not depend on
+        how many plays there are.
+        """
+        if self.last is not None:
+            self.settle()
+        elif state.deadline is not None and (self.next_deadline is None or state.deadline < self.next_deadline):
+            self.next_deadline = state.deadline
+
     @property
     def forgotten_at(self) -> Instant | None:
         """The deadline at which a user or a value that was not heard of for long is forgotten; None for an account."""

@@ -43,7 +43,8 @@ class EventLeaf(Leaf):
         self.place = place
         self._where = form.compiled_where(setting.timezone)
         paths = self._where.paths if self._where is not None else ()
-        self._shown = sorted(path for path in paths if path.startswith("properties."))
+        deep = [path.split(".") for path in sorted(paths) if path.startswith("properties.")]
+        self._shown = [path[1] for path in deep if len(path) == 2]
 
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Whether the event of this instant matched the filter."""
@@ -54,10 +55,11 @@ class EventLeaf(Leaf):
         event = view.event
         if event is None or self.place not in view.matched:
             return {}
-        shown = {
-            path.rsplit(".", 1)[-1]: event.properties.get(path.split(".")[1]) for path in self._shown if path.count(".") == 1
-        }
-        return {"event": event.name, "occurred_at": show_instant(event.occurred_at or now), **shown}
+        evidence: JsonObject = {"event": event.name, "occurred_at": show_instant(event.occurred_at or now)}
+        if self._shown:
+            properties = event.properties
+            evidence.update((name, properties.get(name)) for name in self._shown)
+        return evidence
 
     def says(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Said:
         """The event of this instant and what `where` says of it; between events there is nothing to say."""

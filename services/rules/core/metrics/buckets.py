@@ -148,10 +148,6 @@ _ADD: dict[str, Callable[[Cell, Event, tuple[str, ...]], Cell]] = {
 }
 
 
-def _total(cells: Sequence[Cell]) -> Number:
-    return sum(cells)
-
-
 def _smallest(cells: Sequence[Cell]) -> Number | None:
     return min((cell for cell in cells if cell is not None), default=None)
 
@@ -176,9 +172,9 @@ def _how_many(cells: Sequence[Cell]) -> Number:
 
 
 _OVER: dict[str, Callable[[Sequence[Cell]], Number | None]] = {
-    "count": _total,
-    "days": _total,
-    "sum": _total,
+    "count": sum,
+    "days": sum,
+    "sum": sum,
     "min": _smallest,
     "max": _largest,
     "avg": _mean,
