@@ -24,12 +24,14 @@ from shared.settings import Settings
 
 Chance = Callable[[int], bytes]
 
-# What a key of each kind may do. `write` sends events, `read` looks, `apply` changes plays, `admin` does all of it.
+# What a key of each kind may do. `write` sends events, `read` looks, `apply` changes plays, `run` starts those that are manual,
+# `admin` does all of it.
 SCOPES: dict[str, tuple[str, ...]] = {
     "write": ("write",),
     "read": ("read",),
     "apply": ("apply", "read"),
-    "admin": ("admin", "apply", "read", "write"),
+    "run": ("run",),
+    "admin": ("admin", "apply", "read", "run", "write"),
 }
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -59,8 +61,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: Instant | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether its holder may do this: write, read, apply or admin."""
-        return scope in self.scopes
+        """Whether its holder may do this: write, read, apply, run or admin."""
+        # Also of a kind that is younger than the key.
+        return scope in self.scopes or "admin" in self.scopes
 
     def may_send(self, name: str) -> bool:
         """Whether it may send events of this name."""

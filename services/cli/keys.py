@@ -8,12 +8,15 @@ from services.cli import show
 from services.cli.api import Api
 from services.cli.options import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="Keys: write sends events, read looks, apply changes plays, admin does everything.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Keys: write sends events, read looks, apply changes plays, run starts them, admin does all.",
+)
 
 
 @app.command("create")
 def create(
-    kind: Annotated[str, typer.Argument(help="write, read, apply or admin.")],
+    kind: Annotated[str, typer.Argument(help="write, read, apply, run or admin.")],
     source: Annotated[str, typer.Option(help="What the events sent with it are said to come from.")] = "api",
     events: Annotated[list[str] | None, typer.Option(help="Names it may send: ticket.created, ticket.*. Default: all.")] = None,
     traits: Annotated[bool, typer.Option(help="Whether it may tell traits.")] = True,

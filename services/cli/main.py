@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from services.cli import database, dead_letters, deliveries, import_files, keys, mutes, plays, processes, runs, tasks
+from services.cli import database, dead_letters, deliveries, import_files, keys, mutes, plays, processes, runs, start, tasks
 from services.cli.backtest import backtest
 from services.cli.explain import explain
 from services.cli.failures import Failure
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 processes.register(app)
 mutes.register(app)
+start.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 plays.app.command("backtest")(backtest)

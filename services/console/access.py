@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: a bearer key whose scopes hold `read`, `apply` or `admin`.
+"""Who asks, and whether they may: a bearer key whose scopes hold `read`, `apply`, `run` or `admin`.
 
 Every kind of wrong key gets the same 401. A good key that may not do this gets a 403 that says which scope is missing.
 """
@@ -13,7 +13,7 @@ from services.console.parts import Given
 from services.console.refusals import Refused
 from shared.key_ring import KeysUnavailable
 
-_bearer = HTTPBearer(auto_error=False, description="A key made with `successplays keys create read|apply|admin`.")
+_bearer = HTTPBearer(auto_error=False, description="A key made with `successplays keys create read|apply|run|admin`.")
 Presented = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
@@ -40,4 +40,5 @@ def _with_scope(scope: str) -> Callable[[Presented, Given], Awaitable[Caller]]:
 
 Reader = Annotated[Caller, Depends(_with_scope("read"))]
 Applier = Annotated[Caller, Depends(_with_scope("apply"))]
+Starter = Annotated[Caller, Depends(_with_scope("run"))]
 Admin = Annotated[Caller, Depends(_with_scope("admin"))]

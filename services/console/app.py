@@ -5,7 +5,19 @@ from fastapi import APIRouter, FastAPI
 from services.console.body_limit import BodyLimit
 from services.console.parts import Parts
 from services.console.refusals import ERRORS, answer_with_problems
-from services.console.routes import accounts, dead_letters, deliveries, destinations, explain, keys, mutes, plays, runs, tasks
+from services.console.routes import (
+    accounts,
+    dead_letters,
+    deliveries,
+    destinations,
+    explain,
+    keys,
+    mutes,
+    plays,
+    runs,
+    starts,
+    tasks,
+)
 
 PREFIX = "/api/v1"
 
@@ -23,7 +35,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     api = APIRouter(prefix=PREFIX, responses=ERRORS)
-    for routes in (plays, explain, runs, tasks, accounts, mutes, deliveries, dead_letters, destinations, keys):
+    for routes in (plays, starts, explain, runs, tasks, accounts, mutes, deliveries, dead_letters, destinations, keys):
         api.include_router(routes.router)
     app.include_router(api)
     answer_with_problems(app)

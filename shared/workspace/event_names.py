@@ -11,7 +11,7 @@ _FILTERS = ("event", "of", "opens", "closes")
 _NOT_CONDITIONS = ("where", "measure", "by", "peers")
 ANY = "any"
 # What we say ourselves.
-OUR_OWN = ("task.completed",)
+OUR_OWN = ("task.completed", "play.started")
 
 
 def event_names(condition: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:

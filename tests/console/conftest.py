@@ -1,5 +1,6 @@
 """The console on a real database and a real embedded log, asked over HTTP without a socket."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class Checked:
 
 
 def check(files: dict[str, str]) -> Checked:
-    """A language of one rule: a play may say anything but `bad`; `successplays.yaml` names a destination."""
+    """A language of one rule: a play says anything but `bad`, or is JSON; `successplays.yaml` names one destination."""
     checked = Checked(workspace={"destinations": {}})
     for file, text in files.items():
         name = file.removeprefix("plays/").removesuffix(".yaml")
@@ -53,7 +54,8 @@ def check(files: dict[str, str]) -> Checked:
         elif file == "successplays.yaml":
             checked.workspace = {"destinations": {text: {"kind": "webhook"}}}
         else:
-            checked.plays.append(CheckedPlay(name, {"play": name, "title": text}, text))
+            document = json.loads(text) if text.startswith("{") else {"title": text}
+            checked.plays.append(CheckedPlay(name, {"play": name, **document}, text))
     return checked
 
 
@@ -139,7 +141,7 @@ MakeConsole = Callable[..., Awaitable[Console]]
 
 
 async def _keys(database: AsyncEngine) -> dict[str, str]:
-    made = {kind: make_key(kind, now=NOW) for kind in ("read", "apply", "admin", "write")}
+    made = {kind: make_key(kind, now=NOW) for kind in ("read", "apply", "run", "admin", "write")}
     async with database.begin() as connection:
         for text, key in made.values():
             await create_key(connection, key, hash_key(text, SECRET))

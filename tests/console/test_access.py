@@ -10,6 +10,7 @@ CHANGES = [
     ("/plays/apply", "apply"),
     ("/plays/p/pause", "apply"),
     ("/plays/p/resume", "apply"),
+    ("/plays/p/runs", "run"),
     ("/tasks/t/done", "admin"),
     ("/tasks/t/reassign", "admin"),
     ("/deliveries/d/retry", "admin"),
@@ -23,6 +24,7 @@ BODIES: dict[str, Any] = {
     "/plays/check": {"files": {}},
     "/plays/apply": {"files": {}},
     "/keys": {"kind": "read"},
+    "/plays/p/runs": {"account_id": "acme"},
     "/tasks/t/reassign": {"assignee": "a"},
 }
 
@@ -49,9 +51,10 @@ async def test_a_key_that_may_read_looks_and_one_that_only_writes_does_not(conso
 @pytest.mark.parametrize(("path", "scope"), CHANGES)
 async def test_each_change_needs_its_scope(console: Console, path: str, scope: str):
     answers = {
-        kind: (await console.ask("POST", path, kind, json=BODIES.get(path))).status_code for kind in ("read", "apply", "admin")
+        kind: (await console.ask("POST", path, kind, json=BODIES.get(path))).status_code
+        for kind in ("read", "apply", "run", "admin")
     }
-    allowed = {"apply": ("apply", "admin"), "admin": ("admin",)}[scope]
+    allowed = {"apply": ("apply", "admin"), "run": ("run", "admin"), "admin": ("admin",)}[scope]
     assert {kind for kind, status in answers.items() if status != 403} == set(allowed)
 
 

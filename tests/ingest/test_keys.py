@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from shared.keys import KeyInvalid, given_key, hash_key, make_key, read_secret, well_formed
+from shared.keys import SCOPES, KeyInvalid, given_key, hash_key, make_key, read_secret, well_formed
 from tests.conftest import SettingsFor
 
 SECRET = b"one deployment's secret"
@@ -35,11 +35,17 @@ def test_a_mistyped_key_is_told_by_its_checksum(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "may"),
-    [("write", {"write"}), ("read", {"read"}), ("apply", {"apply", "read"}), ("admin", {"admin", "apply", "read", "write"})],
+    [
+        ("write", {"write"}),
+        ("read", {"read"}),
+        ("apply", {"apply", "read"}),
+        ("run", {"run"}),
+        ("admin", {"admin", "apply", "read", "run", "write"}),
+    ],
 )
 def test_a_kind_may_what_it_is_for(kind: str, may: set[str]) -> None:
     _, key = make_key(kind, now=0)
-    assert {scope for scope in ("write", "read", "apply", "admin") if key.may(scope)} == may
+    assert {scope for scope in SCOPES if key.may(scope)} == may
 
 
 def test_a_key_may_be_limited_to_names_and_beginnings() -> None:

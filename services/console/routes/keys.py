@@ -24,7 +24,7 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["write", "read", "apply", "admin"]
+    kind: Literal["write", "read", "apply", "run", "admin"]
     source: str = Field(default="api", min_length=1, max_length=100, description="What its events are said to come from.")
     events: list[str] | None = Field(
         default=None, max_length=1_000, description="Names it may send: `ticket.created`, `ticket.*`."
