@@ -21,7 +21,7 @@ def by_engine(effects: Effects, applied: Applied) -> list[Line]:
     lines: list[Line] = []
     for run in effects.opened:
         cause = run.event["id"] if run.event else None
-        numbers = _numbers(documents[run.play]["when"], run.evidence)
+        numbers = fixed_numbers(documents[run.play]["when"], run.evidence)
         place = (run.play, run.account_id, run.subject)
         lines.append(("run", *place, show_instant(run.opened_at), cause, numbers, *ends.get(run.run_id, (None, None))))
     lines += [("decision", one.play, one.account_id, one.subject, show_instant(one.at), one.reason) for one in effects.decisions]
@@ -33,15 +33,16 @@ def by_oracle(applied: Applied, log: Iterable[Event], until: Instant) -> list[Li
     lines: list[Line] = []
     for play in applied.plays:
         for life in expected(play.document, log, until, applied.listening, applied.listening_since):
-            lines += _lines(life, play.document)
+            lines += lines_of(life, play.document)
     return sorted(lines, key=repr)
 
 
-def _lines(life: Life, play: JsonObject) -> Iterator[Line]:
+def lines_of(life: Life, play: JsonObject) -> Iterator[Line]:
+    """What one life came to."""
     place = (play["play"], life.case.account_id, life.case.value or life.case.account_id)
     for run in life.runs:
         resolved = None if run.resolved_at is None else show_instant(run.resolved_at)
-        evidence = _numbers(play["when"], _evidence(play["when"], run))
+        evidence = fixed_numbers(play["when"], _evidence(play["when"], run))
         yield ("run", *place, show_instant(run.opened_at), run.cause, evidence, resolved, run.reason)
     for _, at, reason in life.decisions:
         yield ("decision", *place, show_instant(at), reason)
@@ -59,11 +60,11 @@ def _evidence(when: JsonObject, run: Run) -> JsonObject:
     return numbers
 
 
-def _numbers(when: JsonObject, evidence: JsonObject) -> list[Any] | None:
+def fixed_numbers(when: JsonObject, evidence: JsonObject) -> list[Any] | None:
     """What the design fixes of the evidence, rounded: for a play that is one such condition."""
     kind = next(iter(when))
     names = {"drop": "drop current baseline", "rise": "rise current baseline", "silence": "last_seen silent_days"}
-    names |= {"count": "count users days sum min max avg last distinct", "not_reached": "missing"}
+    names |= {"open": "open", "change": "before after", "count": "count users days sum min max avg last distinct", "not_reached": "missing"}
     if kind not in names:
         return None
     numbers: list[Any] = [evidence.get(name) for name in names[kind].split()]

@@ -1,7 +1,8 @@
 """What one play should do with one log: every subject on its own, every moment from the beginning."""
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.instants import Instant
@@ -9,7 +10,7 @@ from shared.records import Event, JsonObject
 from tests.oracle.drops import Drops
 from tests.oracle.instants import candidates, entries
 from tests.oracle.life import Life
-from tests.oracle.told import Case, Moment, belongs, below, named, started_at
+from tests.oracle.told import Case, Moment, belongs, below, named, own, started_at
 
 
 def expected(
@@ -20,11 +21,14 @@ def expected(
     lives = []
     for account_id in dict.fromkeys(one.account_id or "" for one in ordered):
         heard = tuple(one for one in ordered if one.account_id == account_id)
-        for value in _values(play, heard):
-            life = live(Case(play, account_id, value, listening, listening_since), heard, until)
-            if life is not None:
-                lives.append(life)
+        lives += lives_in(Case(play, account_id, None, listening, listening_since), heard, until)
     return lives
+
+
+def lives_in(case: Case, log: tuple[Event, ...], until: Instant) -> Iterator[Life]:
+    """The lives of all subjects of one account; `case` is its own."""
+    for value in _values(case.play, log):
+        yield from live(replace(case, value=value), log, until)
 
 
 def _values(play: JsonObject, log: tuple[Event, ...]) -> list[str | None]:
@@ -37,8 +41,8 @@ def _values(play: JsonObject, log: tuple[Event, ...]) -> list[str | None]:
     return [value for value in dict.fromkeys(below(path, one.properties) for one in log) if value is not None]
 
 
-def live(case: Case, log: tuple[Event, ...], until: Instant) -> Life | None:
-    """Take every event and every candidate instant in order; None for a subject that is never evaluated.
+def live(case: Case, log: tuple[Event, ...], until: Instant) -> Iterator[Life]:
+    """Take every event and every candidate instant in order; nothing for a subject that is never evaluated.
 
     'a deadline at `d` is evaluated at `d` plus one microsecond, when the log has passed `d`, and recorded as `d`'.
     """
@@ -53,6 +57,9 @@ def live(case: Case, log: tuple[Event, ...], until: Instant) -> Life | None:
         else:
             at = heapq.heappop(deadlines)
             moment = Moment(at + 1, at, log[:place])
+        if life is not None and life.is_forgotten(moment):
+            yield life
+            life, case = None, replace(case, forgotten=place - (moment.event is not None))
         if life is None and begins(case, moment):
             life = Life(case, Drops(log, moment))
         if life is not None:
@@ -60,7 +67,8 @@ def live(case: Case, log: tuple[Event, ...], until: Instant) -> Life | None:
             for instant in life.instants_to_come():
                 if moment.at < instant <= until and instant not in deadlines:
                     heapq.heappush(deadlines, instant)
-    return life
+    if life is not None:
+        yield life
 
 
 def begins(case: Case, moment: Moment) -> bool:
@@ -70,20 +78,26 @@ def begins(case: Case, moment: Moment) -> bool:
     An account that starts before it is heard of, or has no `started_at`, starts at its first event; one that is told of an
     earlier start than it waited for starts then.
     """
-    known = next((one.received_at for one in moment.heard if belongs(one, case)), None)
-    if known is None:
+    known = [one.received_at for one in own(case, moment)]
+    if case.begins_at is not None and (known or case.value is None):
+        start = max(case.begins_at, *known[:1]) if case.value is not None else case.begins_at
+    elif known:
+        told = [one.received_at for one in moment.heard if "started_at" in (one.traits or {})]
+        start = max(known[0], *told, started_at(case, moment) or 0)
+    else:
         return False
-    told = max((one.received_at for one in moment.heard if "started_at" in (one.traits or {})), default=known)
-    start = max(known, told, started_at(case, moment) or known)
     return moment.at > start or (moment.at == start and (moment.event is None or interested(moment.event, case)))
 
 
 def interested(event: Event, case: Case) -> bool:
     """An event of this subject by a name that a FILTER of the play has, or one that tells a trait that the play reads."""
-    filters = [content for key, content in entries(case.play) if key in {"of", "event"} and isinstance(content, (str, list))]
+    found = list(entries(case.play))
+    filters = [content for key, content in found if key in {"of", "event", "opens", "closes"} and isinstance(content, (str, list))]
+    # A thing's properties come from any event; `manual` waits for one.
+    filters += [{"open": "any", "manual": "play.started"}[key] for key, _ in found if key in {"open", "manual"}]
     if belongs(event, case) and any(named(event, of) for of in filters):
         return True
-    words = {word for entry in entries(case.play) for part in entry for word in _words(part)}
+    words = {word for entry in found for part in entry for word in _words(part)}
     told = {f"account.{name}" for name in event.traits or {}}
     if event.user_id == case.value:
         told |= {f"user.{name}" for name in event.user_traits or {}}

@@ -61,6 +61,12 @@ def filters(draw: Draw) -> JsonObject:
         {"properties.k": {"none_of": ["p"], "missing": True}},
         {"any": [{"properties.n": {"below": 1}}, {"properties.k": {"exists": True}}]},
         {"not": {"properties.n": 3}},
+        {"properties.n": {"between": [1, "50% of account.seats"]}},
+        {"properties.t": {"contains": ["VIP", "q"], "missing": False}},
+        {"properties.t": {"not": {"starts_with": "a"}}},
+        {"properties.t": {"any": [{"ends_with": "p"}, {"matches": "^b[0-9]"}]}},
+        {"account.plan": ["pro", "free"]},
+        {"account.d1": {"older_than": "2h"}},
     ]
     return _given(of=of, where=_maybe(draw, 4, pick(where)))
 
@@ -125,6 +131,42 @@ def not_reached(draw: Draw) -> JsonObject:
 
 
 @st.composite
+def opens(draw: Draw) -> JsonObject:
+    """open."""
+    where = [
+        {"properties.n": {"at_least": 2}},
+        {"properties.t": "a vip"},
+        {"properties.due": {"older_than": "2h"}},
+        {"properties.due": {"within": "1d", "missing": False}},
+        {"not": {"properties.n": {"below": 2, "missing": True}}},
+    ]
+    form = {"by": draw(pick(["properties.k", "properties.k", "properties.i"])), "opens": draw(filters()), "closes": draw(filters())}
+    bound = {"at_least": draw(pick([1, 1, 2]))} if draw(st.booleans()) else {"at_most": draw(pick([0, 0, 1]))}
+    return {"open": {**form, **bound, **_given(where=_maybe(draw, 2, pick(where)), **{"for": _maybe(draw, 2, pick(SMALL))})}}
+
+
+@st.composite
+def changes(draw: Draw) -> JsonObject:
+    """change."""
+    if draw(st.booleans()):
+        crosses = draw(pick([{"below": 4}, {"above": 2}, {"at_least": 4}, {"at_most": 2}]))
+        return {"change": {"of": draw(pick(["account.seats", "account.used"])), "crosses": crosses}}
+    values = pick(["pro", ["free", "pro"], 7, ["free"]])
+    return {"change": {"of": "account.plan", **_given(**{"from": _maybe(draw, 2, values), "to": _maybe(draw, 2, values)})}}
+
+
+CRONS = ["0 0 * * *", "30 2 * * *", "*/20 * * * *", "0 0 1 * *", "15 0-3 * * SUN", "0 3 29 3,10 MON", "59 23 * * 0,6", "0 */6 * * 1-5"]
+
+
+@st.composite
+def recurring(draw: Draw) -> JsonObject:
+    """every."""
+    if draw(st.booleans()):
+        return {"every": {"cron": draw(pick(CRONS))}}
+    return {"every": {"since": draw(pick(["account.d1", "account.d2"])), "each": draw(pick(SMALL))}}
+
+
+@st.composite
 def traits_match(draw: Draw, per: Any = None) -> JsonObject:
     """Matchers of traits; of the user's too, per user."""
     if per == "user" and draw(st.booleans()):
@@ -159,7 +201,15 @@ def dates(draw: Draw) -> JsonObject:
 
 
 simple_levels = st.one_of(
-    counts(), counts(), shifts(), shifts(), silences(), not_reached(), traits_match().map(lambda form: {"trait": form}), dates()
+    counts(),
+    counts(),
+    shifts(),
+    shifts(),
+    silences(),
+    not_reached(),
+    traits_match().map(lambda form: {"trait": form}),
+    dates(),
+    opens(),
 )
 
 
@@ -177,15 +227,20 @@ def levels(draw: Draw, depth: int = 2) -> JsonObject:
 @st.composite
 def impulses(draw: Draw) -> JsonObject:
     """An impulse, alone or under levels."""
-    alone = {"event": draw(filters())}
-    if isinstance(alone["event"]["of"], str) and draw(st.booleans()):
-        alone = {"event": alone["event"]["of"]}
+    alone = draw(st.one_of(events(), events(), changes(), recurring(), st.just({"manual": {}})))
     kind = draw(pick(["alone", "alone", "all", "any"]))
     if kind == "alone":
-        return alone
+        return dict(alone)
     if kind == "any":
-        return {"any": [alone, {"event": draw(filters())}]}
+        return {"any": [alone, draw(st.one_of(events(), changes(), recurring()))]}
     return {"all": draw(st.permutations([alone, draw(levels(1))]))}
+
+
+@st.composite
+def events(draw: Draw) -> JsonObject:
+    """event."""
+    form = draw(filters())
+    return {"event": form["of"] if isinstance(form["of"], str) and draw(st.booleans()) else form}
 
 
 @st.composite
@@ -294,11 +349,19 @@ def logs(draw: Draw, begin: Instant, durations: list[int], zone: str) -> list[Ev
         account = draw(pick(accounts))
         traits = _maybe(draw, 3, told(seen[-1], durations), {})
         traits |= draw(starts(seen[-1], durations, account not in {one.account_id for one in log}))
-        properties = {"n": pick([0, 1, 2, 3, 2.5, "bad", None]), "k": pick(["p", "q"])}
+        due = seen[-1] + draw(pick([0, 1, -1])) + draw(pick([1, -1])) * draw(pick([0, *durations]))
+        properties = {
+            "n": pick([0, 1, 2, 3, 2.5, "bad", None]),
+            "k": pick(["p", "q"]),
+            "i": pick([1, 2, "1"]),
+            "t": pick(["a vip", "b1", "qp", 7, ["vip"], None]),
+            "due": pick([show_instant(instant_apart(due, seen[-1])), "soon", None]),
+            "play": pick(["p0", "p1"]),
+        }
         log.append(
             Event(
                 id=f"e{number}",
-                name=draw(pick([*NAMES, "a.x"])),
+                name=draw(pick([*NAMES, *NAMES, "a.x", "play.started"])),
                 source="test",
                 account_id=account,
                 user_id=draw(pick([None, "u1", "u1", "u2"])),
@@ -318,8 +381,7 @@ def stories(draw: Draw) -> tuple[Applied, list[Event], Instant]:
     zone, text = draw(pick(PLACES))
     begin = parse_instant(text)
     given = [draw(plays(f"p{number}", zone)) for number in range(draw(pick([1, 1, 1, 2])))]
-    words = {word for play in given for _, text in entries(play) if isinstance(text, str) for word in text.split()}
-    durations = sorted({parse_duration(word) for word in words if word[:-1].isdigit() and word[-1] in "smhdw"} | {HOUR})
+    durations = durations_of(given)
     log = draw(logs(begin, durations, zone))
     until = draw(instants_after(log[-1].received_at, [*durations, 3 * DAY], zone))
     listening = _maybe(draw, 4, st.dictionaries(pick(NAMES), pick([begin + off for off in (0, 1, HOUR, DAY)]), max_size=2), {})
@@ -329,3 +391,9 @@ def stories(draw: Draw) -> tuple[Applied, list[Event], Instant]:
         listening_since=begin - draw(pick([0, 0, HOUR, DAY, 30 * DAY])),
     )
     return record, log, until
+
+
+def durations_of(given: list[JsonObject]) -> list[int]:
+    """Every duration in the plays, and an hour."""
+    words = {word for play in given for _, text in entries(play) if isinstance(text, str) for word in text.split()}
+    return sorted({parse_duration(word) for word in words if word[:-1].isdigit() and word[-1] in "smhdw"} | {HOUR})

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from shared.instants import Instant, parse_duration
+from shared.instants import DAY, Instant, parse_duration
 from shared.records import JsonObject
 from tests.oracle.drops import Drops
 from tests.oracle.matching import both, matches
 from tests.oracle.naive import Verdict, verdict
-from tests.oracle.told import Case, Moment, trait
+from tests.oracle.told import Case, Moment, own, trait
+
+FORGOTTEN_AFTER = 400 * DAY
 
 
 @dataclass
@@ -49,6 +51,12 @@ class Life:
         if resolving:
             self._resolve(moment, "resolved")
 
+    def is_forgotten(self, moment: Moment) -> bool:
+        """A user or value is 'forgotten 400 days after its last when nothing is open'."""
+        if self.case.value is None or any(run.resolved_at is None for run in self.runs):
+            return False
+        return moment.t - own(self.case, moment)[-1].received_at > FORGOTTEN_AFTER
+
     def instants_to_come(self) -> Iterator[Instant]:
         """The end of the hold and of the cooldown, which depend on what was decided."""
         if self.rose_at is not None:
@@ -59,8 +67,7 @@ class Life:
     def _impulse(self, moment: Moment, condition: Verdict) -> None:
         """'An impulse on an event older than the play's `max_age` (default 7d) is a decision, `stale`, not a run.'"""
         happened = moment.event
-        assert happened is not None
-        age = happened.received_at - (happened.occurred_at or 0)
+        age = happened.received_at - (happened.occurred_at or 0) if happened else 0
         if age > parse_duration(self.case.play.get("max_age", "7d")):
             self.decisions.append((self.case, moment.at, "stale"))
         elif self._cooling(moment):
@@ -131,4 +138,4 @@ class Life:
 def is_impulse(condition: JsonObject) -> bool:
     """'`all` of levels and impulses is true at the impulse's instant'; `any` takes only levels or only impulses."""
     ((kind, form),) = condition.items()
-    return kind == "event" or (kind in {"all", "any"} and any(is_impulse(one) for one in form))
+    return kind in {"event", "change", "every", "manual"} or (kind in {"all", "any"} and any(is_impulse(one) for one in form))

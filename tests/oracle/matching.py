@@ -1,12 +1,14 @@
-"""Matchers by the definition, with unknown as None. Only the words that the generated plays use."""
+"""Matchers by the definition, with unknown as None."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.instants import Instant, parse_duration
 from tests.oracle.days import read_moment
 
+DATE = re.compile(r"[0-9]{4}-")
 Truth = bool | None
 Look = Callable[[str], Any]  # the value under a path, None where there is none
 
@@ -79,6 +81,9 @@ def _entry(path: str, matcher: Any, look: Look, t: Instant, zone: str) -> Truth:
 
 def _word(word: str, wanted: Any, value: Any, look: Look, t: Instant, zone: str) -> Truth:
     """'A missing field or a wrong type makes the matcher unknown'."""
+    if word in {"all", "any", "not"}:
+        inner = [_entry("x", one, _always(value, look), t, zone) for one in (wanted if word != "not" else [wanted])]
+        return both(inner) if word == "all" else either(inner) if word == "any" else opposite(inner[0])
     if word == "exists":
         return (value is not None) is bool(wanted)
     if value is None:
@@ -92,10 +97,42 @@ def _word(word: str, wanted: Any, value: Any, look: Look, t: Instant, zone: str)
         return among is not (word == "none_of")
     if word in {"older_than", "within"}:
         return _age(word, parse_duration(wanted), read_moment(value, zone), t)
+    if word in {"contains", "starts_with", "ends_with", "matches"}:
+        return _text(word, wanted, value)
+    if word == "between":
+        low, high = wanted
+        return both([_compared("at_least", low, value, look, zone), _compared("at_most", high, value, look, zone)])
+    return _compared(word, wanted, value, look, zone)
+
+
+def _always(value: Any, look: Look) -> Look:
+    return lambda path: value if path == "x" else look(path)
+
+
+def _text(word: str, wanted: Any, value: Any) -> Truth:
+    """'`contains` ignores case and takes a list.'"""
+    if word == "contains":
+        sought = [str(one).casefold() for one in (wanted if isinstance(wanted, list) else [wanted])]
+        if isinstance(value, list):
+            return any(str(one).casefold() in sought for one in value)
+        return any(one in value.casefold() for one in sought) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if word == "matches":
+        return re.search(wanted, value) is not None
+    return value.startswith(wanted) if word == "starts_with" else value.endswith(wanted)
+
+
+def _compared(word: str, wanted: Any, value: Any, look: Look, zone: str) -> Truth:
+    compare: dict[str, Callable[[float, float], bool]]
+    if isinstance(wanted, str) and DATE.match(wanted):
+        # 'dates compare with fields that hold instants, exactly'
+        compare = {"above": operator.gt, "below": operator.lt, "at_least": operator.ge, "at_most": operator.le}
+        moment, limit = read_moment(value, zone), read_moment(wanted, zone)
+        return None if moment is None or limit is None else compare[word](moment, limit)
     bound = number_of(wanted, look)
     if bound is None or not is_number(value):
         return None
-    compare: dict[str, Callable[[float, float], bool]]
     compare = {"above": operator.gt, "below": operator.lt, "at_least": at_least, "at_most": at_most}
     return compare[word](value, bound)
 

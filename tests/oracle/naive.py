@@ -8,7 +8,9 @@ from tests.oracle.days import Buckets, buckets_for, read_moment
 from tests.oracle.drops import Drops
 from tests.oracle.matching import Truth, at_least, at_most, both, either, matches, number_of, opposite
 from tests.oracle.measures import measured
-from tests.oracle.told import Case, Moment, heard_since, passes, passing, trait
+from tests.oracle.recurring import recurs
+from tests.oracle.things import open_things
+from tests.oracle.told import Case, Moment, heard_since, own, passes, passing, trait
 
 
 class Verdict(NamedTuple):
@@ -33,14 +35,62 @@ def verdict(condition: JsonObject, case: Case, moment: Moment, drops: Drops) -> 
         return Verdict(decision.truth, decision.numbers, decision.expired)
     if kind == "trait":
         return Verdict(matches(form, lambda path: trait(path, case, moment), moment.t, case.zone), {})
-    return {"event": event, "count": count, "silence": silence, "not_reached": not_reached, "date": date}[kind](
-        form, case, moment
-    )
+    found: Verdict = globals()[kind](form, case, moment)
+    return found
 
 
 def event(form: Any, case: Case, moment: Moment) -> Verdict:
     """'this event, `where` its properties match'; an impulse: true at that event only."""
     return Verdict(moment.event is not None and passes(moment.event, form, case, moment), {})
+
+
+def manual(form: JsonObject, case: Case, moment: Moment) -> Verdict:
+    """'a person or another system starts it': an event `play.started` that names the play."""
+    started = moment.event is not None and passes(moment.event, "play.started", case, moment)
+    return Verdict(started and moment.event is not None and moment.event.properties.get("play") == case.play["play"], {})
+
+
+def every(form: JsonObject, case: Case, moment: Moment) -> Verdict:
+    """'a recurring date per account: each 90 days since onboarding, or a cron expression'."""
+    anchor = read_moment(trait(form["since"], case, moment), case.zone) if "since" in form else None
+    return Verdict(moment.event is None and recurs(form, anchor, moment.at, case.zone), {})
+
+
+def change(form: JsonObject, case: Case, moment: Moment) -> Verdict:
+    """'a trait changes `from` / `to`, or crosses a bound'. A subject's first value is no change; what was known counts after a
+    gap.
+    """
+    first = moment.heard.index(own(case, moment)[0]) + 1 if moment.heard else 0
+    places = range(first, len(moment.heard) + 1)
+    told = [trait(form["of"], case, Moment(moment.t, moment.at, moment.heard[:place])) for place in places]
+    after = told[-1]
+    known = [value for value in told[:-1] if value is not None]
+    if moment.event is None or after is None or not known or _same(known[-1], after):
+        return Verdict(False, {})
+    before = known[-1]
+
+    def crossed(matcher: JsonObject, value: Any) -> Truth:
+        return matches({"value": matcher}, lambda path: value if path == "value" else trait(path, case, moment), moment.t, case.zone)
+
+    if "crosses" in form:
+        happened = crossed(form["crosses"], before) is False and crossed(form["crosses"], after) is True
+    else:
+        happened = all(word not in form or crossed(form[word], value) for word, value in (("from", before), ("to", after)))
+    return Verdict(happened, {"before": before, "after": after})
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
+
+
+def open(form: JsonObject, case: Case, moment: Moment) -> Verdict:
+    """'how many things are open: tickets by severity, unpaid invoices, incidents'."""
+    number = open_things(form, case, moment)
+    word = "at_least" if "at_least" in form else "at_most"
+    bound = number_of(form[word], lambda path: trait(path, case, moment))
+    if bound is None:
+        return Verdict(None, {})
+    return Verdict((at_least if word == "at_least" else at_most)(number, bound), {"open": number})
 
 
 def count(form: JsonObject, case: Case, moment: Moment) -> Verdict:

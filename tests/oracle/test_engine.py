@@ -3,7 +3,7 @@
 The examples are the same in every run; see conftest.py for others.
 """
 
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.rules.core.effects import Effects
@@ -11,16 +11,9 @@ from services.rules.core.engine import Engine
 from services.rules.core.state import Account, decode_document, encode_document
 from shared.instants import DAY
 from tests.oracle.compared import by_engine, by_oracle
+from tests.oracle.conftest import examples
 from tests.oracle.generated import stories
 from tests.rules.timeline import START, replay
-
-
-def examples(number):
-    """The same ones in every run, unless somebody hunts for others."""
-    if settings.get_current_profile_name() == "hunt":
-        return settings()
-    # Shrinking takes minutes: that is for the hunt.
-    return settings(settings.get_profile("hunt"), max_examples=number, derandomize=True, phases=[Phase.explicit, Phase.generate])
 
 
 @examples(800)

@@ -29,6 +29,11 @@ class Case:
     value: str | None = None
     listening: Mapping[str, Instant] = field(default_factory=dict)
     listening_since: Instant = 0
+    # What a file of accounts says: traits, and from when on the account is evaluated.
+    row: JsonObject = field(default_factory=dict)
+    begins_at: Instant | None = None
+    # The subject was forgotten before this event of the account's log.
+    forgotten: int = 0
 
     @property
     def zone(self) -> str:
@@ -69,25 +74,39 @@ def named(event: Event, of: Any) -> bool:
 
 
 def passes(event: Event, form: Any, case: Case, moment: Moment) -> bool:
-    """A FILTER lets an event through: of this subject, of that name, its `where` true ('an unknown `where` does not match')."""
+    """A FILTER lets an event through: of this subject, of that name, its `where` true ('an unknown `where` does not match').
+
+    It is asked when the event is heard: of the traits of then, and `older_than` looks back from then.
+    """
     form = form if isinstance(form, dict) else {"of": form}
+    if not (belongs(event, case) and named(event, form["of"])):
+        return False
+    place = moment.heard.index(event) + 1
+    then = Moment(event.received_at, event.received_at, moment.heard[:place], event)
 
     def look(path: str) -> Any:
         root, _, rest = path.partition(".")
-        return below(rest, event.properties) if root == "properties" else trait(path, case, moment)
+        return below(rest, event.properties) if root == "properties" else trait(path, case, then)
 
-    return belongs(event, case) and named(event, form["of"]) and matches(form.get("where", {}), look, moment.t, case.zone) is True
+    return matches(form.get("where", {}), look, then.t, case.zone) is True
+
+
+def own(case: Case, moment: Moment) -> list[Event]:
+    """The events heard of this subject since it was last forgotten."""
+    return [one for one in moment.heard[case.forgotten :] if belongs(one, case)]
 
 
 def passing(form: JsonObject, case: Case, moment: Moment) -> list[Event]:
     """All events heard that the FILTER lets through, by `occurred_at`; of equal ones the later in the log comes later."""
-    return sorted((one for one in moment.heard if passes(one, form, case, moment)), key=lambda one: one.occurred_at or 0)
+    return sorted((one for one in own(case, moment) if passes(one, form, case, moment)), key=lambda one: one.occurred_at or 0)
 
 
 def trait(path: str, case: Case, moment: Moment) -> Any:
     """What was told last of `account.x` or `user.x`; 'account.id and user.id are always there beside the traits'."""
     root, _, rest = path.partition(".")
     traits: JsonObject = {"id": case.account_id if root == "account" else case.value if case.per == "user" else None}
+    if root == "account":
+        traits |= case.row
     for event in moment.heard:
         if root == "account":
             traits |= event.traits or {}
@@ -106,7 +125,7 @@ def subject_start(case: Case, moment: Moment) -> Instant:
     account's first event with it, whatever its name.'
     """
     started = started_at(case, moment) if case.per == "account" else None
-    return started if started is not None else next(one.received_at for one in moment.heard if belongs(one, case))
+    return started if started is not None else own(case, moment)[0].received_at
 
 
 def heard_since(of: Any, case: Case, moment: Moment) -> Instant:

@@ -11,7 +11,7 @@ from services.rules.core.fields import EventFilter, read_path
 from services.rules.core.metrics.contract import key_of
 from shared.instants import DAY, Instant
 from shared.matchers import CompiledMatchers
-from shared.records import Event
+from shared.records import Event, JsonObject
 
 # A thing that is not open is forgotten so long after its latest event; an `opens` that comes later than that is ignored.
 FORGOTTEN_AFTER = 90 * DAY
@@ -33,7 +33,8 @@ class Things:
     def observe(self, memory: dict[str, Thing] | None, event: Event) -> dict[str, Thing]:
         """The things after the event. One that both opens and closes closes; of equal instants the later in the log counts."""
         memory = memory if memory is not None else {}
-        value = read_path(event.properties, self.by)
+        properties = event.properties
+        value = read_path(properties, self.by)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return memory
         at: Instant = event.occurred_at  # type: ignore[assignment]  # set by whoever reads the log
@@ -41,10 +42,10 @@ class Things:
         if not closes and opens and event.received_at - at > FORGOTTEN_AFTER:
             opens = False
         thing = memory.get(str(value))
-        if thing is None:
+        if thing is None or _stale(thing, event.received_at):
             thing = memory[str(value)] = {"o": [], "c": None, "n": at, "p": {}}
         thing["n"] = max(thing["n"], at)
-        self._note(thing, event, at)
+        self._note(thing, properties, at)
         if closes:
             _close(thing, at)
         elif opens and (thing["c"] is None or at >= thing["c"]):
@@ -52,12 +53,12 @@ class Things:
         _forget(memory, event.received_at)
         return memory
 
-    def _note(self, thing: Thing, event: Event, at: Instant) -> None:
+    def _note(self, thing: Thing, properties: JsonObject, at: Instant) -> None:
+        """What an event says of a property counts, also that it is null; what it leaves out stays."""
         for path, keys in self.paths.items():
-            found = read_path(event.properties, keys)
             known = thing["p"].get(path)
-            if found is not None and (known is None or at >= known[0]):
-                thing["p"][path] = [at, found]
+            if keys[0] in properties and (known is None or at >= known[0]):
+                thing["p"][path] = [at, read_path(properties, keys)]
 
 
 def _does(filter: tuple[EventFilter, CompiledMatchers | None], event: Event) -> bool:
@@ -76,6 +77,9 @@ def _close(thing: Thing, at: Instant) -> None:
 
 
 def _forget(memory: dict[str, Thing], now: Instant) -> None:
-    stale = [value for value, thing in memory.items() if not thing["o"] and now - thing["n"] > FORGOTTEN_AFTER]
-    for value in stale:
+    for value in [value for value, thing in memory.items() if _stale(thing, now)]:
         del memory[value]
+
+
+def _stale(thing: Thing, now: Instant) -> bool:
+    return not thing["o"] and now - thing["n"] > FORGOTTEN_AFTER
