@@ -88,9 +88,9 @@ def test_names_are_spelled_as_ingest_spells_them(tmp_path: Path):
     assert [one.name for _, events in history.accounts() for one in events] == ["report.exported"] * 2
 
 
-def test_events_without_an_account_are_counted(tmp_path: Path):
+def test_events_without_an_account_are_counted_and_move_time(tmp_path: Path):
     history = read_history([write(tmp_path / "e.jsonl", [event("x", 0), event("x", 1, None, user_id="u")])])
-    assert (history.events, history.unassigned, history.last_at) == (1, 1, at(0))
+    assert (history.events, history.unassigned, history.last_at) == (1, 1, at(1))
 
 
 @pytest.mark.parametrize(("until", "ids"), [(at(2), ["0", "2"]), (at(2) - 1, ["0"])])

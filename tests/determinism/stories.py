@@ -11,7 +11,8 @@ from shared.records import Applied, AppliedPlay, Event, JsonObject, Paused, Resu
 from tests.determinism.lived import Life, bounds
 from tests.determinism.story import Story, Told
 from tests.determinism.trouble import Trouble
-from tests.oracle.generated import PLACES, logs, plays
+from tests.oracle.generated import logs
+from tests.oracle.generated_plays import PLACES, plays
 
 Draw = Any
 pick = st.sampled_from

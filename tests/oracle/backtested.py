@@ -53,7 +53,9 @@ def _of_account(
     own = tuple(one for one in heard if one.received_at <= end)
     if begins_at is None and not own:
         return
-    traits = {name: value_of(cell) for name, cell in row.items() if name not in {"account_id", "ends_at", *history.labels} and cell}
+    traits = {
+        name: value_of(cell) for name, cell in row.items() if name not in {"account_id", "ends_at", *history.labels} and cell
+    }
     for play in history.plays:
         case = Case(play, account_id, None, history.listening, begin, traits, begins_at)
         for life in lives_in(case, own, end):
@@ -104,5 +106,3 @@ def unrepeated(log: Iterator[Event]) -> list[Event]:
         if not first or month_of(event.received_at) - month_of(first[-1].received_at) > 1:
             kept.append(event)
     return kept
-
-

@@ -64,7 +64,12 @@ def fixed_numbers(when: JsonObject, evidence: JsonObject) -> list[Any] | None:
     """What the design fixes of the evidence, rounded: for a play that is one such condition."""
     kind = next(iter(when))
     names = {"drop": "drop current baseline", "rise": "rise current baseline", "silence": "last_seen silent_days"}
-    names |= {"open": "open", "change": "before after", "count": "count users days sum min max avg last distinct", "not_reached": "missing"}
+    names |= {
+        "open": "open",
+        "change": "before after",
+        "count": "count users days sum min max avg last distinct",
+        "not_reached": "missing",
+    }
     if kind not in names:
         return None
     numbers: list[Any] = [evidence.get(name) for name in names[kind].split()]

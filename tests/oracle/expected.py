@@ -18,7 +18,7 @@ def expected(
 ) -> list[Life]:
     """The life of every subject of the play, of a log in order of (received_at, position)."""
     ordered = sorted(log, key=lambda one: one.received_at)
-    lives = []
+    lives: list[Life] = []
     for account_id in dict.fromkeys(one.account_id or "" for one in ordered):
         heard = tuple(one for one in ordered if one.account_id == account_id)
         lives += lives_in(Case(play, account_id, None, listening, listening_since), heard, until)
@@ -92,7 +92,9 @@ def begins(case: Case, moment: Moment) -> bool:
 def interested(event: Event, case: Case) -> bool:
     """An event of this subject by a name that a FILTER of the play has, or one that tells a trait that the play reads."""
     found = list(entries(case.play))
-    filters = [content for key, content in found if key in {"of", "event", "opens", "closes"} and isinstance(content, (str, list))]
+    filters = [
+        content for key, content in found if key in {"of", "event", "opens", "closes"} and isinstance(content, (str, list))
+    ]
     # A thing's properties come from any event; `manual` waits for one.
     filters += [{"open": "any", "manual": "play.started"}[key] for key, _ in found if key in {"open", "manual"}]
     if belongs(event, case) and any(named(event, of) for of in filters):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from shared.instants import DAY, HOUR, Instant, parse_instant, show_instant
 from shared.records import Event, JsonObject
 from tests.oracle.backtested import History
-from tests.oracle.generated import PLACES, Draw, durations_of, logs, pick, plays
+from tests.oracle.generated import logs
+from tests.oracle.generated_plays import PLACES, Draw, durations_of, pick, plays
 
 MONTH = 31 * DAY
 
@@ -20,11 +21,12 @@ def histories(draw: Draw) -> History:
     given = [draw(plays(f"p{number}", zone)) for number in range(draw(pick([1, 1, 2, 3])))]
     durations = durations_of(given)
     log = draw(logs(begin, durations, zone))
-    accounts = [draw(account_rows(name, log, durations)) for name in draw(pick([[], ["acme"], ["acme", "silent"], ["bolt", "zed"]]))]
+    accounts = [
+        draw(account_rows(name, log, durations)) for name in draw(pick([[], ["acme"], ["acme", "silent"], ["bolt", "zed"]]))
+    ]
     told = {row["account_id"] for row in accounts if row["started_at"]}
     rows = [draw(posted(event, number, event.account_id in told)) for number, event in enumerate(log)]
-    for row in draw(st.lists(pick(rows), max_size=3)):
-        rows.append(draw(repeated(row, durations)))
+    rows += [draw(repeated(row, durations)) for row in draw(st.lists(pick(rows), max_size=3))]
     last = log[-1].received_at
     return History(
         plays=given,
@@ -51,14 +53,19 @@ def posted(draw: Draw, event: Event, number: int, starts_in_file: bool) -> JsonO
     if draw(st.integers(1, 15)) > 1:
         row["account_id"] = event.account_id
     traits = {name: value for name, value in (event.traits or {}).items() if not starts_in_file or name != "started_at"}
-    given = {"user_id": event.user_id, "traits": traits, "user_traits": event.user_traits, "source": draw(pick([None, None, "crm"]))}
+    given = {
+        "user_id": event.user_id,
+        "traits": traits,
+        "user_traits": event.user_traits,
+        "source": draw(pick([None, None, "crm"])),
+    }
     return {**row, **{name: value for name, value in given.items() if value}}
 
 
 @st.composite
 def repeated(draw: Draw, row: JsonObject, durations: list[int]) -> JsonObject:
     """The same event again, at once or about a month or two later; sometimes it says something else."""
-    text = row.get("received_at", row.get("occurred_at", ""))
+    text: str = row["received_at"] if "received_at" in row else row["occurred_at"]
     later = parse_instant(text) + draw(pick([0, 0, 1, *durations, MONTH, 2 * MONTH]))
     again = {**row, "received_at": show_instant(later), "seq": row["seq"] + draw(pick([0, 100]))}
     if draw(st.booleans()):
@@ -89,5 +96,3 @@ def account_rows(draw: Draw, account_id: str, log: list[Event], durations: list[
         "d1": draw(st.one_of(st.just(""), near(moments), near(moments).map(lambda text: text[:10]), st.just("soon"))),
         "d2": draw(st.one_of(st.just(""), near(moments))),
     }
-
-

@@ -70,7 +70,9 @@ def change(form: JsonObject, case: Case, moment: Moment) -> Verdict:
     before = known[-1]
 
     def crossed(matcher: JsonObject, value: Any) -> Truth:
-        return matches({"value": matcher}, lambda path: value if path == "value" else trait(path, case, moment), moment.t, case.zone)
+        return matches(
+            {"value": matcher}, lambda path: value if path == "value" else trait(path, case, moment), moment.t, case.zone
+        )
 
     if "crosses" in form:
         happened = crossed(form["crosses"], before) is False and crossed(form["crosses"], after) is True

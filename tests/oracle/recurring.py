@@ -67,4 +67,3 @@ def values(field: str, low: int, high: int, names: list[str] | None = None) -> s
             begin, end = number(span), high if step else number(span)
         found |= set(range(begin, end + 1, int(step or 1)))
     return found
-

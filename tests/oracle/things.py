@@ -15,12 +15,12 @@ FORGOTTEN_AFTER = 90 * DAY
 def open_things(form: JsonObject, case: Case, moment: Moment) -> int:
     """How many things are open at that moment, by the form's `where` and `for`."""
     path = form["by"].removeprefix("properties.")
-    things: dict[Any, list[Event]] = {}
+    things: dict[str, list[Event]] = {}
     for event in own(case, moment):
         value = below(path, event.properties)
         if value is None:
             continue
-        known = things.setdefault(value, [])
+        known = things.setdefault(str(value), [])
         if known and open_since(known, form, case, moment) is None and event.received_at - _latest(known) > FORGOTTEN_AFTER:
             known.clear()
         known.append(event)

@@ -81,14 +81,16 @@ def passes(event: Event, form: Any, case: Case, moment: Moment) -> bool:
     form = form if isinstance(form, dict) else {"of": form}
     if not (belongs(event, case) and named(event, form["of"])):
         return False
-    place = moment.heard.index(event) + 1
+    if "where" not in form:
+        return True
+    place = next(number for number, one in enumerate(moment.heard, 1) if one is event)
     then = Moment(event.received_at, event.received_at, moment.heard[:place], event)
 
     def look(path: str) -> Any:
         root, _, rest = path.partition(".")
         return below(rest, event.properties) if root == "properties" else trait(path, case, then)
 
-    return matches(form.get("where", {}), look, then.t, case.zone) is True
+    return matches(form["where"], look, then.t, case.zone) is True
 
 
 def own(case: Case, moment: Moment) -> list[Event]:

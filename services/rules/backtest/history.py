@@ -35,18 +35,19 @@ NO_PROPERTIES = msgspec.Raw(b"{}")
 
 
 class History:
-    """The events that have an account. `unassigned` counts the others."""
+    """The events that have an account. The others only move time; `unassigned` counts them."""
 
-    def __init__(self, table: pa.Table, unassigned: int, spell: Spell = str) -> None:
-        self._table = table
-        self._spell = spell
-        self._order = _order(table)
-        self.unassigned = unassigned
-        self.events = len(table)
-        span = pc.min_max(table["received_at"]) if len(table) else {"min": pa.scalar(None), "max": pa.scalar(None)}
-        # The first and the last record of the log.
+    def __init__(self, log: pa.Table, spell: Spell = str) -> None:
+        # The first and the last record of the whole log.
+        span = pc.min_max(log["received_at"]) if len(log) else {"min": pa.scalar(None), "max": pa.scalar(None)}
         self.first_at: Instant | None = span["min"].as_py()
         self.last_at: Instant | None = span["max"].as_py()
+        self.unassigned: int = log["account_id"].null_count
+        table = log.filter(pc.is_valid(log["account_id"])) if self.unassigned else log
+        self._table = table.unify_dictionaries().combine_chunks()
+        self._spell = spell
+        self._order = _order(self._table)
+        self.events = len(table)
 
     def accounts(self) -> Iterator[tuple[str, Iterator[Event]]]:
         """Each account, in the order of their ids, with its events. An account's events are gone when the next is asked for."""
@@ -66,10 +67,7 @@ def read_history(files: Sequence[Path], until: Instant | None = None, spell: Spe
     table = pa.concat_tables([read_table(file) for file in files], promote_options="default")
     if until is not None:
         table = table.filter(pc.less_equal(table["received_at"], until))
-    unassigned = table["account_id"].null_count
-    if unassigned:
-        table = table.filter(pc.is_valid(table["account_id"]))
-    return History(table.unify_dictionaries().combine_chunks(), unassigned, spell)
+    return History(table, spell)
 
 
 def _order(table: pa.Table) -> pa.Array:

@@ -150,3 +150,27 @@ def test_where_asks_the_latest_known_properties():
 def test_an_opening_heard_too_late_is_ignored():
     assert fired_on(open_tickets(at_least=1), event("user.login", 0), created(1, 1, heard=91), until=99) == [91]
     assert fired_on(open_tickets(at_least=1), event("user.login", 0), created(1, 1, heard=91.1), until=99) == []
+
+
+def test_a_property_that_is_null_is_no_longer_known():
+    urgent = open_tickets(at_least=1, where={"properties.priority": "urgent"})
+    heard = [created(0, 1, priority="urgent"), event("ticket.updated", 2, ticket_id=1, priority=None)]
+    assert fired_on(urgent, *heard, until=9) == [0]
+    unknown = open_tickets(at_least=1, where={"properties.priority": {"equals": "urgent", "missing": False}})
+    assert lived(unknown, *heard, until=9) == [(0, 2, "cleared")]
+    assert lived(unknown, heard[0], event("ticket.updated", 2, ticket_id=1), until=9) == [(0, None, None)]
+
+
+def test_a_closed_thing_is_forgotten_with_its_properties():
+    urgent = open_tickets(at_least=1, where={"properties.priority": "urgent"})
+    heard = [created(0, 1, priority="urgent"), solved(1, 1)]
+    assert fired_on(urgent, *heard, created(91, 1), until=99) == [0, 91]
+    assert fired_on(urgent, *heard, created(91.1, 1), until=99) == [0]
+    # Nor does another thing have to be heard of meanwhile.
+    assert fired_on(urgent, *heard, created(91.1, 2), created(91.2, 1), until=99) == [0]
+
+
+def test_what_opens_may_not_depend_on_traits():
+    form = open_tickets(opens={"of": "ticket.created", "where": {"account.plan": "pro"}}, at_least=1)
+    with pytest.raises(ValidationError, match=r"ask properties\. and event\. only"):
+        Play.model_validate({"play": "p", **form})

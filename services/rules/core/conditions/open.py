@@ -16,7 +16,8 @@ A thing is a value of `by`. It is open when the latest by `occurred_at` of its `
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from services.rules.core.bounds import Bounded
 from services.rules.core.clauses import Said
@@ -39,6 +40,15 @@ class Open(Bounded):
     closes: Event
     where: EventMatchers | None = None
     for_: Duration | None = Field(default=None, alias="for")
+
+    @field_validator("opens", "closes")
+    @classmethod
+    def _of_the_event(cls, found: Event) -> Event:
+        """What opens and closes a thing is kept without the account: it may not depend on traits."""
+        paths = set() if found.where is None else compile_matchers(found.where, "UTC").paths
+        if any(path.startswith(("account.", "user.")) for path in paths):
+            raise PydanticCustomError("open", "opens and closes ask properties. and event. only; ask traits in where or audience")
+        return found
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """One leaf."""
