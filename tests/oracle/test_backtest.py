@@ -23,13 +23,13 @@ from tests.oracle.conftest import examples
 from tests.oracle.histories import histories
 
 
-@examples(120)
+@examples(40)
 @given(history=histories())
 def test_the_runs_of_files_are_as_the_definitions_have_them(history, tmp_path_factory):
     assert told_by_replay(history, tmp_path_factory.mktemp("backtest")) == found_in(history)
 
 
-@examples(12)
+@examples(6)
 @given(history=histories())
 def test_the_command_writes_them_down(history, tmp_path_factory):
     assert told_by_command(history, tmp_path_factory.mktemp("backtest")) == found_in(history)

@@ -16,14 +16,14 @@ from tests.oracle.generated import stories
 from tests.rules.timeline import START, replay
 
 
-@examples(800)
+@examples(400)
 @given(stories())
 def test_every_run_decision_and_number_is_as_the_definitions_have_it(story):
     applied, log, until = story
     assert by_engine(replay(applied, log, (until - START) / DAY), applied) == by_oracle(applied, log, until)
 
 
-@examples(200)
+@examples(100)
 @given(stories(), st.randoms(use_true_random=False))
 def test_neither_when_deadlines_are_taken_nor_what_is_written_between_changes_anything(story, chance):
     applied, log, until = story
