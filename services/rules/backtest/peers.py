@@ -24,6 +24,7 @@ def find_totals(engine: Engine, history: History, rows: Mapping[str, AccountRow]
     with_peers = {play.name for play in engine.plays if play.peers}
     plays = [play for play in engine.applied.plays if play.play in with_peers]
     first = Engine(Applied(plays=plays, listening=engine.applied.listening, listening_since=engine.applied.listening_since))
+    first.totals.only_counting = True
     changes = (change for past in replay(first, history, rows, span) for change in past.peers)
     sum_up(engine.totals, engine.peers, changes, span)
 

@@ -47,14 +47,14 @@ class AdjustedShift(ShiftLeaf):
         self.paths = self.peers.paths
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
-        """The next boundary: nobody knows beforehand what peers will do. None where there is nothing left to compare."""
+        """The next boundary; none where there is nothing left to compare."""
         if own[NOT_BEFORE] or not self.may_differ(metrics, own):
             return super().next_change(metrics, own, view, now)
         memory = metrics.get(self.key)
         bucket = own[BUCKET]
         if own[VERDICT] is False and (memory is None or memory[0] + len(memory) - 2 < bucket - self.reach):
             return None
-        return self.calendar.start(bucket + 1)
+        return self.peers.next_look(bucket)
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """As of the shift, against the adjusted baseline; `peers` is the ratio."""

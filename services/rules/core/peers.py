@@ -83,6 +83,10 @@ class PeerGroup:
         """What one of them did on average on the days `first <= day < end`; None while one of these is not known."""
         return self.totals.average(self.key, group, first, end)
 
+    def next_look(self, bucket: int) -> Instant | None:
+        """The boundary after that day: nobody knows beforehand what peers will do."""
+        return None if self.totals.only_counting else self.calendar.start(bucket + 1)
+
     def name_in(self, context: Mapping[str, JsonObject]) -> str | None:
         """The account's value of the trait as text; None where it has none."""
         return ALL if self._reach is None else text_of(self._reach(context))

@@ -20,11 +20,15 @@ MILLION = 1_000_000
 
 
 class Totals:
-    """The totals of closed days as far as they are known. The engine asks; whoever runs it fills them."""
+    """The totals of closed days as far as they are known. The engine asks; whoever runs it fills them.
 
-    __slots__ = ("_days",)
+    `only_counting`: nobody will fill them, and verdicts are of no interest; then midnights cost nothing.
+    """
+
+    __slots__ = ("_days", "only_counting")
 
     def __init__(self) -> None:
+        self.only_counting = False
         self._days: dict[str, dict[int, Groups]] = {}
 
     def put(self, key: str, day: int, groups: Groups) -> None:

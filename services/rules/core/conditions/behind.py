@@ -94,11 +94,11 @@ class BehindLeaf(BoundaryLeaf):
         return verdict
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
-        """The next boundary: nobody knows beforehand what peers will do."""
+        """The next boundary, once there is somebody to compare with."""
         bucket = open_bucket(self.calendar, now)
         if own[NOT_BEFORE] > bucket:
             return self.calendar.start(own[NOT_BEFORE])
-        return None if own[NAMELESS] else self.calendar.start(bucket + 1)
+        return None if own[NAMELESS] else self.peers.next_look(bucket)
 
     def turn(self, now: Instant) -> None:
         """The open bucket and its boundaries."""
