@@ -127,8 +127,10 @@ class ShiftLeaf(BoundaryLeaf):
         self.opened, self.closes = self.calendar.start(bucket), self.calendar.start(bucket + 1)
 
     def _bucket_at(self, now: Instant) -> int:
-        """The bucket that is open at `now`: mostly that of the event before."""
-        return self.bucket if self.opened < now <= self.closes else open_bucket(self.calendar, now)
+        """The bucket that is open at `now`: mostly that of the event or the deadline before."""
+        if not self.opened < now <= self.closes:
+            self.turn(now)
+        return self.bucket
 
     def wake(self, own: Any) -> Instant:
         """The next boundary that can be decided."""
