@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from services.rules.core.effects import Effects
 from shared.instants import DAY, HOUR, parse_instant
 from shared.records import Applied, AppliedPlay, Event, as_json
+from tests.oracle.conftest import examples
 from tests.oracle.peers import Found, Peers
-from tests.oracle.test_engine import examples
 from tests.rules.compared import side_by_side
 
 pick = st.sampled_from
