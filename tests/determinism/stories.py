@@ -63,7 +63,11 @@ def edited(draw: Draw, before: list[JsonObject], zone: str) -> list[JsonObject]:
         kind = draw(pick(["keep", "keep", "keep", "title", "hold", "rename", "mode", "gone"]))
         if kind == "title":
             after.append({**play, "title": "Another"})
-        elif kind == "hold" and "event" not in str(play["when"]) and play["play"] not in {"each", "cron", "changed"}:
+        elif (
+            kind == "hold"
+            and "event" not in str(play["when"])
+            and play["play"].partition("-")[0] not in {"each", "cron", "changed"}
+        ):
             after.append({**play, "hold": "2h"})
         elif kind == "rename":
             after.append({**play, "play": f"{play['play']}-b", "was": play["play"]})
@@ -97,7 +101,8 @@ def stories(draw: Draw, edits: bool = True) -> Story:
     records = [Told(begin, applied), *draw(disturbed(log))]
     places = sorted(draw(st.lists(st.integers(1, len(records)), max_size=3))) if edits else []
     for already, place in enumerate(places):
-        at = records[place + already - 1].at
+        before, after = records[place + already - 1].at, records[min(place + already, len(records) - 1)].at
+        at = draw(pick([before, max(before, after - 1), after]))
         if documents and draw(st.booleans()):
             name = draw(pick(documents))["play"]
             records.insert(place + already, Told(at, draw(pick([Paused(play=name), Resumed(play=name)]))))
@@ -126,7 +131,7 @@ def disturbed(draw: Draw, log: list[Told]) -> list[Told]:
 
 few = st.one_of(st.integers(1, 3), st.just(1_000))
 all_bounds: st.SearchStrategy[Bounds] = st.builds(bounds, records=few, due=few, warm=few, documents=few)
-troubles = st.builds(Trouble, steps=st.integers(1, 40), kind=pick(["crash", "crash", "away"]))
+troubles = st.builds(Trouble, steps=st.integers(1, 40), kind=pick(["crash", "crash", "away", "lost"]))
 lives: st.SearchStrategy[Life] = st.builds(
     Life,
     partitions=st.integers(1, 3),

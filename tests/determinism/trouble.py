@@ -1,7 +1,7 @@
 """Trouble at any step: between any two statements, before and after any commit, before and after any append.
 
-A worker's steps are counted; where one is fated, the process ends there (`crash`), or what it asked for is `away`. After a
-commit or an append, `away` is an answer that was lost: it did happen.
+A worker's steps are counted; where one is fated, the process ends there (`crash`), or what it asked for is `away`. `lost` waits
+for the next commit or append: it does happen, and the answer is lost.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ class Trouble(NamedTuple):
     """What comes so many steps after the trouble before."""
 
     steps: int
-    kind: str  # crash | away
+    kind: str  # crash | away | lost
 
 
 class Fate:
@@ -34,23 +34,24 @@ class Fate:
         self._coming = deque(troubles)
         self._taken = 0
 
-    def database_step(self) -> None:
-        if self._comes() == "away":
+    def database_step(self, done: bool = False) -> None:
+        """`done`: it has just been committed."""
+        if self._comes(done):
             raise OperationalError("", None, Exception("away in this test"))
 
-    def log_step(self) -> None:
-        if self._comes() == "away":
+    def log_step(self, done: bool = False) -> None:
+        """`done`: it has just been appended."""
+        if self._comes(done):
             raise LogUnavailable("away in this test")
 
-    def _comes(self) -> str | None:
+    def _comes(self, done: bool) -> bool:
         self._taken += 1
-        if not self._coming or self._taken < self._coming[0].steps:
-            return None
+        if not self._coming or self._taken < self._coming[0].steps or (self._coming[0].kind == "lost" and not done):
+            return False
         self._taken = 0
-        kind = self._coming.popleft().kind
-        if kind == "crash":
+        if self._coming.popleft().kind == "crash":
             raise Crash
-        return kind
+        return True
 
     def rules(self, database: AsyncEngine) -> None:
         """From now on every statement and every commit of this database is a step."""
@@ -63,7 +64,7 @@ class Fate:
         def do_commit(connection: Any) -> None:
             self.database_step()
             commit(connection)
-            self.database_step()
+            self.database_step(done=True)
 
         event.listen(database.sync_engine, "before_cursor_execute", statement)
         dialect.do_commit = do_commit
@@ -83,7 +84,7 @@ class FatedLog:
         places = await self._log.append(topic, entries)
         if topic == RUNS:
             self.runs += [entry.value for entry in entries]
-        self._fate.log_step()
+        self._fate.log_step(done=True)
         return places
 
     def subscribe(self, topic: str, group: str, assigned: Assigned, revoked: Revoked) -> Subscription:
