@@ -1,0 +1,29 @@
+"""Quiet events: those that are only counted are counted where they belong, and what follows from them later is the same."""
+
+from tests.rules.timeline import event, fired_on, lived
+
+DROP = {"when": {"drop": {"of": "report.exported", "over": "7d", "baseline": "28d", "by": "40%", "floor": 5}}}
+SILENCE = {"when": {"silence": {"of": "user.login", "for": "14d"}}}
+
+
+def exports(*days):
+    return [event("report.exported", day) for day in days]
+
+
+def test_an_event_at_the_end_of_the_open_day_belongs_to_the_next():
+    #  noon and midnight: two a day, 14 a week. The last midnight, 36, is in the week before 40 but not in that before 39.
+    noons, midnights = [day + 0.5 for day in range(36)], range(1, 37)
+    assert fired_on(DROP, *exports(*noons, *midnights), until=60) == [40]
+    assert fired_on(DROP, *exports(*noons, *(day - 1e-6 for day in midnights)), until=60) == [39]
+
+
+def test_what_comes_late_counts_in_its_day_for_what_is_decided_from_then_on():
+    steady = exports(*(day + 0.5 for day in range(36)))
+    assert fired_on(DROP, *steady, until=60) == [39]
+    assert fired_on(DROP, *steady, event("report.exported", 34.2, heard=35.95), until=60) == [40]
+
+
+def test_a_login_moves_the_deadline_whether_or_not_it_was_looked_at():
+    logins = [event("user.login", day) for day in (0, 5, 5.1, 13.9)]
+    assert fired_on(SILENCE, *logins, until=27.8) == []
+    assert lived(SILENCE, *logins, event("user.login", 30), until=40) == [(27.9, 30, "cleared")]
