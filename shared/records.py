@@ -5,6 +5,7 @@
 names its kind.
 """
 
+import json
 from typing import Any
 
 import msgspec
@@ -46,7 +47,11 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
 
         Raises msgspec.ValidationError: the record has something other than an object there.
         """
-        return _decode_object(self.properties_json)
+        try:
+            return _decode_object(self.properties_json)
+        except msgspec.ValidationError:
+            # A number too large to be read (1e400, five thousand digits) is no reason not to read the rest.
+            return msgspec.convert(_with_infinities(bytes(self.properties_json)), JsonObject)
 
 
 class Mapping(msgspec.Struct, tag_field="type", tag="mapping", omit_defaults=True, kw_only=True):
@@ -155,6 +160,11 @@ encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 decode_events_record = msgspec.json.Decoder(EventsRecord).decode
 decode_runs_record = msgspec.json.Decoder(RunsRecord).decode
+
+
+def _with_infinities(properties: bytes) -> Any:
+    """JSON read more slowly: a number that is too large is infinite."""
+    return json.loads(properties, parse_int=lambda digits: int(digits) if len(digits) < 400 else float(digits))
 
 
 def as_json(properties: JsonObject) -> msgspec.Raw:

@@ -12,6 +12,8 @@ from shared.instants import DAY, HOUR, Instant, Microseconds, datetime_of
 from shared.matchers import first_instant
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+# Where the days of every zone are dates. Beyond (a start in the year 9999, and a window after it) days are those of UTC.
+_FIRST_DAY, _LAST_DAY = date(1, 1, 4).toordinal() - _EPOCH_DAY, date(9999, 12, 28).toordinal() - _EPOCH_DAY
 
 
 class Fixed:
@@ -48,7 +50,9 @@ class LocalDays:
     def number(self, instant: Instant) -> int:
         """The day that holds the instant."""
         if not self._start <= instant < self._end:
-            number = datetime_of(instant).astimezone(self.zone).toordinal() - _EPOCH_DAY
+            number = instant // DAY
+            if _FIRST_DAY < number < _LAST_DAY:
+                number = datetime_of(instant).astimezone(self.zone).toordinal() - _EPOCH_DAY
             self._number, self._start, self._end = number, self.start(number), self.start(number + 1)
         return self._number
 
@@ -56,7 +60,9 @@ class LocalDays:
         """The first instant of the day; where midnight is skipped, the instant of the skip."""
         found = self._starts.get(number)
         if found is None:
-            found = self._starts[number] = first_instant(date.fromordinal(number + _EPOCH_DAY), self.zone)
+            within = _FIRST_DAY < number < _LAST_DAY
+            found = first_instant(date.fromordinal(number + _EPOCH_DAY), self.zone) if within else number * DAY
+            self._starts[number] = found
         return found
 
 
