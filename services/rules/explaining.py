@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.rules import standing_store, store
+from services.rules import peer_store, standing_store, store
 from services.rules.catalog import Catalog, decode_catalog
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.effects import Effects
@@ -19,6 +19,7 @@ from services.rules.core.engine import Engine
 from services.rules.core.explain import explain
 from services.rules.core.standing import Reason, foresee, reasons
 from services.rules.core.state import ITSELF, Account, PlayState, SubjectKey, decode_document
+from services.rules.core.totals import Groups, summed
 from services.rules.past import Past, relive
 from services.rules.standing_store import Decided, Known, Version
 from shared.db.database import reading
@@ -59,8 +60,10 @@ async def explain_play(
             standing = await _now(connection, account_id, known, versions, subject)
         else:
             history = (await store.history(connection, [account_id], None))[account_id]
-            applied = decode_catalog(known.plays).applied
-            standing = await asyncio.to_thread(_then, account_id, applied, versions, history, at)
+            given, engines = _applied_by(at, decode_catalog(known.plays).applied, versions)
+            for _, engine in engines:
+                await _know_peers(connection, engine)
+            standing = await asyncio.to_thread(_then, account_id, given, engines, history, at)
     return await asyncio.to_thread(_answer, standing, subject)
 
 
@@ -76,6 +79,7 @@ async def _now(
     engine = _engine(catalog.applied, played, catalog.paused)
     play = engine.plays[0]
     account = Account(account_id, known.first_seen_at, msgspec.json.decode(known.traits))
+    await _know_peers(connection, engine)
     await _load(connection, account, play.kind, subject)
     given = [] if active is not None and played.document.get("mode") != "draft" else [_inactive(played)]
     if given or known.plays_offset < catalog.offset:
@@ -92,6 +96,22 @@ def _inactive(play: AppliedPlay) -> Reason:
     return Reason(code="inactive", words="the play is archived, or its worker has not read it yet. This is what it would say")
 
 
+async def _know_peers(connection: AsyncConnection, engine: Engine) -> None:
+    """Give the engine the totals of peers that are kept: those of the days that every partition which counts them has closed."""
+    for key in engine.peers:
+        parts = await peer_store.closed_parts(connection, key, 0)
+        last: dict[int, int] = {}
+        for part in parts:
+            last[part.partition] = max(part.day, last.get(part.partition, part.day))
+        began = max((part.day for part in parts if part.groups is None), default=0)
+        days: dict[int, list[Groups]] = {}
+        for part in parts:
+            if part.groups is not None and began < part.day <= min(last.values()):
+                days.setdefault(part.day, []).append(part.groups)
+        for day, groups in days.items():
+            engine.totals.put(key, day, summed(groups))
+
+
 async def _load(connection: AsyncConnection, account: Account, kind: str, subject: str | None) -> None:
     """The subjects that are asked for, and the traits of those that are users."""
     if kind == ITSELF.kind or subject is not None:
@@ -106,15 +126,20 @@ async def _load(connection: AsyncConnection, account: Account, kind: str, subjec
         account.users[user_id] = msgspec.json.decode(traits)
 
 
-def _then(account_id: str, applied: Applied, versions: Sequence[Version], history: Sequence[Event], at: Instant) -> Standing:
+def _applied_by(at: Instant, applied: Applied, versions: Sequence[Version]) -> tuple[list[Reason], list[tuple[Instant, Engine]]]:
+    """The versions that were applied by then, each as an engine; where none was, as though the first had always been there."""
     made = [one for one in versions if one.applied_at <= at]
     given: list[Reason] = []
     if not made:
-        # As though it had always been there.
         first = versions[0]
         words = f"the play was first applied on {show_instant(first.applied_at)}. This is what it would have said"
         given, made = [Reason(code="not_applied", words=words)], [first._replace(applied_at=0)]
-    engines = [(one.applied_at, _engine(applied, one.as_applied(), frozenset())) for one in made]
+    return given, [(one.applied_at, _engine(applied, one.as_applied(), frozenset())) for one in made]
+
+
+def _then(
+    account_id: str, given: list[Reason], engines: Sequence[tuple[Instant, Engine]], history: Sequence[Event], at: Instant
+) -> Standing:
     past = relive(account_id, engines, history, at)
     decided = [Decided(made.subject, made.at, made.reason) for made in past.effects.decisions]
     return Standing(past.engine, past.engine.plays[0], past.account, at, False, given, decided, past)

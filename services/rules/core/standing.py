@@ -138,7 +138,10 @@ def foresee(engine: Engine, play: CompiledPlay, account: Account, key: SubjectKe
     """
     copied = _copy(account, key, play.name)
     document, effects = copied.subjects[key], Effects()
-    at: Instant | None = None
+    at: Instant | None = document.next_deadline
+    if play.peers:
+        # What its peers will have done by then nobody knows: it is looked at again, and that is all that can be said.
+        return None if at is None else Next(at=at, verdict=verdict, opens=False, resolves=False, reasons=[])
     for _ in range(_STEPS):
         if document.next_deadline is None:
             return None
