@@ -35,6 +35,28 @@ def service(arguments: argparse.Namespace) -> list[Result]:
     return [measure_service(arguments.events // 5, arguments.repeats)]
 
 
+def embedded(arguments: argparse.Namespace) -> list[Result]:
+    """The rules service on the embedded log and SQLite."""
+    from benchmarks.embedded import measure_embedded
+
+    events = arguments.events // 5
+    return [measure_embedded(generated(events), events, arguments.repeats)]
+
+
+def workers(arguments: argparse.Namespace) -> list[Result]:
+    """Two rules workers beside one."""
+    from benchmarks.workers import measure_workers
+
+    return [measure_workers(arguments.events // 5, arguments.repeats)]
+
+
+def stored(arguments: argparse.Namespace) -> list[Result]:
+    """An event over a long history, beside one over a short one."""
+    from benchmarks.stored import measure_stored
+
+    return [measure_stored(arguments.events // 10, arguments.repeats, arguments.stored)]
+
+
 def latency(arguments: argparse.Namespace) -> list[Result]:
     """From POST to the webhook at the receiver."""
     from benchmarks.latency import measure_latency
@@ -81,12 +103,15 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
     "midnight": midnight,
     "idle": idle,
     "service": service,
+    "embedded": embedded,
+    "workers": workers,
+    "stored": stored,
     "latency": latency,
     "bytewax": bytewax,
     "streams": streams,
 }
 # These take minutes, or something that `make setup` does not install.
-ONLY_BY_NAME = {"bytewax", "streams"}
+ONLY_BY_NAME = {"workers", "stored", "bytewax", "streams"}
 
 
 def generated(events: int) -> Path:
@@ -103,6 +128,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; without a name the short ones")
     parser.add_argument("--events", type=int, default=1_000_000, help="of the generated log; some benchmarks take a part")
     parser.add_argument("--accounts", type=int, default=1_000_000, help="that are idle; a twentieth of them have a midnight")
+    parser.add_argument("--stored", type=int, default=20_000_000, help="events in the database of the long history")
     parser.add_argument("--seconds", type=float, default=30, help="of the latency's probes")
     parser.add_argument("--repeats", type=int, default=3, help="of each measurement, in turns with its floor")
     arguments = parser.parse_args()

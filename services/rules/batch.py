@@ -1,20 +1,28 @@
-"""One batch from records to a commit: load what it needs, have the engine decide, store everything in one transaction."""
+"""One batch from records to a commit: load what it needs, have the engine decide, store everything in one transaction.
+
+    ask ─► decide ─► commit
+                     ask ─► decide ─► commit
+
+The next batch asks while the one before it is being committed; then it waits for that.
+"""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.rules import activation, peer_store, store
 from services.rules.aliases import Identity, aliases_of
 from services.rules.catalog import Catalog, Plays, encode_catalog
+from services.rules.due import add_due
 from services.rules.heard import Poison
 from services.rules.loading import load
 from services.rules.partitions import Owned
 from services.rules.peer_store import Part
-from services.rules.reading import Slice, origin
+from services.rules.reading import Begin, Slice, origin
 from services.rules.rows import Rows
-from services.rules.work import Work, do, do_carefully
+from services.rules.work import Known, Work, do, do_carefully
 from shared.db.database import reading
 from shared.event_names import is_one_of
 from shared.instants import Instant
@@ -30,18 +38,27 @@ class Fenced(Exception):
 
 
 class Batch:
-    """Records of some partitions, or none, and the accounts on which there is something to do."""
+    """Records of some partitions, or none, and the accounts on which there is something to do.
 
-    def __init__(self, owned: Collection[Owned], parts: list[Slice], works: dict[str, Work], replay: bool) -> None:
-        self._parts = parts
+    With `due`, so many deadlines of each partition that its time has passed by the batch's end are taken, too.
+    """
+
+    def __init__(self, owned: Collection[Owned], parts: list[Slice], works: dict[str, Work], replay: bool, due: int = 0) -> None:
+        self.parts = parts
         self._works = works
         self.rows = Rows(replay)
         self._ends = {part.owned: (part.next_offset, part.at) for part in parts}
         self._owned = sorted(owned, key=lambda one: one.partition)
         self._catalogs: dict[Owned, tuple[Catalog, Plays]] = {}
+        self._due = due
+        # Of partitions whose deadlines were looked up: the earliest of those that stay.
+        self._stay: dict[Owned, Instant | None] = {}
+        # The earliest deadline that was decided.
         self._earliest: dict[Owned, Instant] = {}
         # Peers who are compared from now on.
         self._begun: list[Part] = []
+        self._known: dict[bytes, set[int]] = {}
+        self._identity = Identity({}, [], self.rows)
 
     @property
     def duplicates(self) -> int:
@@ -52,31 +69,82 @@ class Batch:
         """Go on with this catalog, for the same plays, after the commit."""
         self._catalogs[owned] = (catalog, owned.engine)
 
+    @property
+    def owned(self) -> list[Owned]:
+        """Its partitions."""
+        return self._owned
+
+    @property
+    def changes_plays(self) -> bool:
+        """Whether what comes after it is for other plays."""
+        return any(part.control is not None for part in self.parts)
+
+    def end_of(self, owned: Owned) -> Begin:
+        """Where the partition goes on after it."""
+        return Begin(*self._ends.get(owned, (owned.next_offset, owned.at)))
+
+    def fits(self, owned: Mapping[int, Owned]) -> bool:
+        """Whether its records are still the next ones of partitions that are still ours."""
+        return all(
+            owned.get(part.owned.partition) is part.owned and part.began.next_offset == part.owned.next_offset
+            for part in self.parts
+        )
+
     async def run(self, database: AsyncEngine) -> None:
         """Do it all. When this raises, nothing is stored, or it is not known; then the partitions must be put back.
 
         Raises Fenced, and what the database raises.
         """
+        await self.ask(database)
+        await self.decide(database)
+        await self.commit(database)
+
+    async def ask(self, database: AsyncEngine, before: "Batch | None" = None) -> None:
+        """Learn which of its events are known: stored, or about to be by the batch before it, which is decided."""
+        names = [(one.month, one.fingerprint) for part in self.parts for one in part.heard]
+        if names:
+            async with reading(database) as connection:
+                for month, named in await store.known_events(connection, names):
+                    self._known.setdefault(named, set()).add(month)
+        if before is not None:
+            # Whether the look-up saw that commit or not.
+            asked = {named for _, named in names}
+            for one in chain.from_iterable(work.taken for work in before.works):
+                if one.fingerprint in asked:
+                    self._known.setdefault(one.fingerprint, set()).add(one.month)
+
+    @property
+    def works(self) -> Collection[Work]:
+        """What is done with each account."""
+        return self._works.values()
+
+    async def decide(self, database: AsyncEngine) -> None:
+        """Have the engine decide. The batch before it is stored, and nothing of this one yet."""
         async with reading(database) as connection:
-            known = await self._known_events(connection)
-            await load(connection, self._works.values())
-            identity = await self._identity(connection)
-        await asyncio.to_thread(do, self._works.values(), known)
-        await self._carefully(database, known)
-        await asyncio.to_thread(self._collect, identity)
+            for owned in self._owned if self._due else ():
+                self._stay[owned] = await add_due(connection, self._works, owned, self.end_of(owned).at, self._due)
+            await load(connection, self.works)
+            await self._identify(connection)
+        await asyncio.to_thread(do, self.works, self._known)
+        await self._carefully(database, self._known)
+        await asyncio.to_thread(self._collect, self._identity)
+
+    async def commit(self, database: AsyncEngine) -> None:
+        """Store what was decided, in one transaction; then the partitions go on after it."""
+        appended = [owned for owned in self._owned if owned.outbox_appended]
         async with database.begin() as connection:
-            await self._commit(connection)
+            await self._commit(connection, appended)
+        for owned in appended:
+            owned.outbox_appended = False
         self._keep()
 
-    async def _known_events(self, connection: AsyncConnection) -> set[tuple[int, bytes]]:
-        return await store.known_events(connection, ((one.month, one.fingerprint) for part in self._parts for one in part.heard))
+    async def _identify(self, connection: AsyncConnection) -> None:
+        meant, released = aliases_of(self.parts)
+        if meant:
+            meanings = await store.find_meanings(connection, list(meant))
+            self._identity = Identity(meanings, await store.find_waiting(connection, list(released)), self.rows)
 
-    async def _identity(self, connection: AsyncConnection) -> Identity:
-        meant, released = aliases_of(self._parts)
-        meanings = await store.find_meanings(connection, list(meant))
-        return Identity(meanings, await store.find_waiting(connection, list(released)), self.rows)
-
-    async def _carefully(self, database: AsyncEngine, known: set[tuple[int, bytes]]) -> None:
+    async def _carefully(self, database: AsyncEngine, known: Known) -> None:
         broken = [work for work in self._works.values() if work.broken is not None]
         if not broken:
             return
@@ -88,7 +156,7 @@ class Batch:
         await asyncio.to_thread(_all_carefully, broken, known)
 
     def _collect(self, identity: Identity) -> None:
-        for part in self._parts:
+        for part in self.parts:
             identity.take(part)
             for poison in part.poison:
                 self.rows.add_dead_letter(poison)
@@ -109,8 +177,7 @@ class Batch:
 
     def _collect_work(self, work: Work) -> None:
         owned, rows = work.owned, self.rows
-        for heard in work.taken:
-            rows.add_event(heard)
+        rows.add_events(work.taken)
         for poison in work.given_up:
             rows.add_dead_letter(poison)
         if work.effects:
@@ -138,12 +205,14 @@ class Batch:
             reason = f"these plays cannot be used: {type(error).__name__}: {error}"
             self.rows.add_dead_letter(Poison(origin(owned.partition, offset), reason, part.control_value, part.at))
 
-    async def _commit(self, connection: AsyncConnection) -> None:
+    async def _commit(self, connection: AsyncConnection, appended: Collection[Owned]) -> None:
         lost = await store.advance(connection, [self._advance(owned) for owned in self._owned])
         if lost:
             raise Fenced([owned for owned in self._owned if owned.partition in lost])
         for part in self._begun:
             await peer_store.forget_all(connection, part.partition, part.peers)
+        # Before new rows of theirs are put there.
+        await store.empty_outboxes(connection, [owned.owner for owned in appended])
         await store.write(connection, self.rows)
         for owned, (catalog, _) in self._catalogs.items():
             await store.keep_plays(connection, owned.partition, encode_catalog(catalog))
@@ -151,8 +220,7 @@ class Batch:
         await activation.count(connection, self.rows.already)
 
     def _advance(self, owned: Owned) -> store.Advance:
-        next_offset, at = self._ends.get(owned, (owned.next_offset, owned.at))
-        return store.Advance(owned.partition, owned.epoch, next_offset, at)
+        return store.Advance(owned.partition, owned.epoch, *self.end_of(owned))
 
     def _keep(self) -> None:
         used: dict[Owned, list[str]] = {}
@@ -165,11 +233,12 @@ class Batch:
         for owned, (catalog, engine) in self._catalogs.items():
             owned.change_plays(catalog, engine)
         for owned in self._owned:
-            owned.moved(*self._ends.get(owned, (owned.next_offset, owned.at)))
+            owned.moved(*self.end_of(owned))
+            if owned in self._stay:
+                owned.earliest = self._stay[owned]
             owned.expect_deadline(self._earliest.get(owned))
-            owned.outbox_waiting = owned.outbox_waiting or owned.owner in self.rows.owners
 
 
-def _all_carefully(works: Iterable[Work], known: set[tuple[int, bytes]]) -> None:
+def _all_carefully(works: Iterable[Work], known: Known) -> None:
     for work in works:
         do_carefully(work, known)

@@ -10,8 +10,8 @@ from typing import Protocol
 import msgspec
 
 from services.rules.core.effects import Effects
-from services.rules.core.engine import Touch
 from services.rules.core.peers import PeerGroup
+from services.rules.core.routes import Touch
 from services.rules.core.state import Account
 from services.rules.core.totals import Totals
 from shared.instants import Instant

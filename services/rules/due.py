@@ -1,34 +1,35 @@
 """Deadlines: which subjects' time has passed, and when the log must be told that time goes on. Nothing sweeps over accounts."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.rules import store
 from services.rules.heard import Poison
 from services.rules.partitions import Owned
 from services.rules.rows import Rows
 from services.rules.work import Work
-from shared.db.database import reading
 from shared.instants import SECOND, Instant
 
 # A log that counts in whole milliseconds would not pass a deadline of less than one ago.
 _PASSED_FOR_CERTAIN = 2_000
 
 
-async def due_works(database: AsyncEngine, owned: Owned, limit: int) -> dict[str, Work]:
-    """At most `limit` subjects with a deadline before the partition's time, the earliest first, by account."""
-    async with reading(database) as connection:
-        found = await store.due_subjects(connection, owned.partition, owned.at, limit)
-    works: dict[str, Work] = {}
+async def add_due(
+    connection: AsyncConnection, works: dict[str, Work], owned: Owned, until: Instant, limit: int
+) -> Instant | None:
+    """Let a batch at whose end the partition's time is `until` take the deadlines before it, at most `limit`, the earliest first.
+
+    The answer is the earliest stored deadline that stays.
+    """
+    for work in works.values():
+        if work.owned is owned:
+            work.until = until
+    if owned.earliest is None or owned.earliest >= until:
+        return owned.earliest
+    found, stays = await store.due_subjects(connection, owned.partition, until, limit)
     for account_id, key in found:
-        work = works.setdefault(account_id, Work(owned, account_id, until=owned.at))
+        work = works.setdefault(account_id, Work(owned, account_id, until=until))
         work.subjects.add(key)
-    return works
-
-
-async def ask_for_earliest(database: AsyncEngine, owned: Owned) -> None:
-    """Learn the partition's earliest deadline from what is stored."""
-    async with reading(database) as connection:
-        owned.earliest = await store.earliest_deadline(connection, owned.partition)
+    return stays
 
 
 async def give_up_deadlines(database: AsyncEngine, work: Work, reason: str) -> None:

@@ -13,6 +13,8 @@ class Heard(NamedTuple):
     offset: int
     month: int
     fingerprint: bytes
+    # Its properties as they are stored: JSON text.
+    properties: str
     record: bytes
     # The time of its record: for imported history that is not when it was received.
     at: Instant

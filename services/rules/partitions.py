@@ -22,7 +22,10 @@ class Owned:
         self.accounts = Accounts(documents)
         # Read from the log, and not stored yet.
         self.pending: deque[Record] = deque()
+        # Whether something may be in the outbox that is not in the log.
         self.outbox_waiting = True
+        # Everything in the outbox is in the log, and is to be deleted with the next commit.
+        self.outbox_appended = False
         # Offsets of records that the database refuses even alone, and why.
         self.refused: dict[int, str] = {}
         # How often records were tried alone that make us fail, by offset.
@@ -51,7 +54,7 @@ class Owned:
         self.use(catalog, engine)
         self.skip_stored()
         # Whether the failed transaction left something in it is not known.
-        self.outbox_waiting = True
+        self.outbox_waiting, self.outbox_appended = True, False
 
     def engine_of(self, catalog: Catalog) -> Plays:
         """The engine of these plays. Raises whatever the engine raises for plays that it cannot take."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,15 +17,27 @@ from shared.records import Applied, Event, Mapping, Paused, Resumed, decode_even
 EARLIEST: Instant = -62_135_596_800 * 1_000_000
 
 
+class Begin(NamedTuple):
+    """Where the next records of a partition begin: their first offset, and the time before it."""
+
+    next_offset: int
+    at: Instant
+
+
 class Slice:
     """The next records of one partition, up to `next_offset`. A change of plays comes last in its slice."""
 
-    __slots__ = ("abouts", "at", "control", "control_value", "count", "gate", "heard", "next_offset", "owned", "poison")
+    __slots__ = (
+        *("abouts", "ahead", "at", "began", "control", "control_value", "count", "gate", "heard", "next_offset", "owned"),
+        "poison",
+    )
 
-    def __init__(self, owned: Owned) -> None:
+    def __init__(self, owned: Owned, after: Begin | None = None) -> None:
+        """With `after` it is read ahead: what comes before it is not stored yet."""
         self.owned = owned
-        self.next_offset = owned.next_offset
-        self.at = owned.at
+        self.ahead = after is not None
+        self.began = after or Begin(owned.next_offset, owned.at)
+        self.next_offset, self.at = self.began
         # Time goes no further yet.
         self.gate = owned.peers.gate
         self.count = 0
@@ -37,17 +50,17 @@ class Slice:
     @property
     def moves(self) -> bool:
         """Whether there is anything in it: records, or time that passes up to one that has to wait."""
-        return self.count > 0 or self.at > self.owned.at
+        return self.count > 0 or self.at > self.began.at
 
 
-def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
-    """What the next records of a partition are. Nothing of the partition is changed.
+def read_slice(owned: Owned, records: Sequence[Record], after: Begin | None = None) -> Slice:
+    """What the next records of a partition are; with `after`, those from there on. Nothing of the partition is changed.
 
     A change of plays waits until everything before it was decided by the plays so far: the deadlines before it (for which time
-    moves on to it first), and accounts that are still being brought to the plays. Records past the gate wait for the totals of
-    other partitions.
+    moves on to it first), and accounts that are still being brought to the plays. So it is never read ahead. Records past the
+    gate wait for the totals of other partitions.
     """
-    part = Slice(owned)
+    part = Slice(owned, after)
     for record in records:
         if part.control is not None or not _read(part, record):
             break
@@ -57,32 +70,33 @@ def read_slice(owned: Owned, records: Sequence[Record]) -> Slice:
 
 
 def _read(part: Slice, record: Record) -> bool:
-    at = max(part.at, record.at)
+    at, value = max(part.at, record.at), record.value
     if part.gate is not None and at > part.gate:
         part.at = max(part.at, part.gate)
         return False
     try:
-        _refuse_again(part.owned, record.offset)
-        decoded = decode_events_record(record.value)
-        if b"\\u0000" in record.value:
-            _refuse_nul(msgspec.json.decode(record.value))
-        if isinstance(decoded, Event):
+        if part.owned.refused:
+            _refuse_again(part.owned, record.offset)
+        decoded = decode_events_record(value)
+        if _NUL in value:
+            _refuse_nul(msgspec.json.decode(value))
+        if type(decoded) is Event:
             _hear(part, record, decoded, at)
         elif isinstance(decoded, Mapping):
             part.abouts.append(About(decoded, record.key, at))
         elif isinstance(decoded, Applied | Paused | Resumed):
             if not _settled(part, at):
                 return False
-            part.control, part.control_value = decoded, record.value
+            part.control, part.control_value = decoded, value
     except (msgspec.MsgspecError, ValueError, UnicodeError) as error:
-        part.poison.append(Poison(origin(part.owned.partition, record.offset), str(error), record.value, at))
+        part.poison.append(Poison(origin(part.owned.partition, record.offset), str(error), value, at))
     part.at = at
     return True
 
 
 def _settled(part: Slice, at: Instant) -> bool:
     owned = part.owned
-    if part.count or owned.catalog.warming:
+    if part.ahead or part.count or owned.catalog.warming:
         return False
     part.at = at
     return owned.at >= at and not owned.has_due
@@ -104,29 +118,28 @@ def _hear(part: Slice, record: Record, event: Event, at: Instant) -> None:
         event.occurred_at = occurred_at = at
     elif occurred_at < EARLIEST:
         raise ValueError("occurred_at is before the year 1")
-    if memoryview(event.properties_json)[0] != _BRACE:
+    properties = str(event.properties_json, "utf-8")
+    if properties[0] != "{":
         raise ValueError("properties are not an object")
-    event.received_at = occurred_at if event.imported else at
+    event.received_at = received_at = occurred_at if event.imported else at
     account_id = event.account_id
     if account_id and record.key == account_id:
         named = blake2b(f"{account_id}\0{event.source}\0{event.id}".encode(), digest_size=16).digest()
-        part.heard.append(Heard(event, record.offset, _month(event.received_at), named, record.value, at))
+        month = _months.get(received_at // DAY) or _month(received_at)
+        part.heard.append(Heard(event, record.offset, month, named, properties, record.value, at))
     elif account_id or event.about:
         part.abouts.append(About(event, record.key, at))
     else:
         raise ValueError("neither an account nor whom the event is about")
 
 
-_BRACE = ord("{")
+_NUL = b"\\u0000"
 _months: dict[int, int] = {}
 
 
 def _month(instant: Instant) -> int:
-    day = instant // DAY
-    month = _months.get(day)
-    if month is None:
-        # A worker sees few days; imported history sees many, but never more than there are.
-        month = _months[day] = month_of(instant)
+    # A worker sees few days; imported history sees many, but never more than there are.
+    month = _months[instant // DAY] = month_of(instant)
     return month
 
 

@@ -82,10 +82,9 @@ class Rows:
         yield tables.unassigned, _UNASSIGNED, self.unassigned, True
         yield tables.dead_letter, _DEAD_LETTER, self.dead_letters, True
 
-    def add_event(self, heard: Heard) -> None:
-        """Keep an event in the history."""
-        event, offset, month, fingerprint, *_ = heard
-        self.events.append(
+    def add_events(self, taken: Iterable[Heard]) -> None:
+        """Keep events in the history."""
+        self.events += [
             (
                 month,
                 fingerprint,
@@ -97,12 +96,13 @@ class Rows:
                 event.occurred_at,
                 event.received_at,
                 offset,
-                bytes(event.properties_json).decode(),
+                properties,
                 None if event.traits is None else _json(event.traits),
                 None if event.user_traits is None else _json(event.user_traits),
                 event.imported,
             )
-        )
+            for event, offset, month, fingerprint, properties, _, _ in taken
+        ]
 
     def add_account(self, loaded: Loaded, partition: int) -> int | None:
         """Keep what was changed in an account. The answer is the earliest deadline among it."""

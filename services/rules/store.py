@@ -98,19 +98,26 @@ async def earliest_deadline(connection: AsyncConnection, partition: int) -> Inst
 
 
 _DUE = text(
-    "SELECT account_id, kind, value FROM subject WHERE partition = :partition AND next_deadline < :until "
+    "SELECT account_id, kind, value, next_deadline FROM subject WHERE partition = :partition AND next_deadline < :until "
     "ORDER BY next_deadline LIMIT :limit"
 )
+_EARLIEST_FROM = text("SELECT min(next_deadline) FROM subject WHERE partition = :partition AND next_deadline >= :until")
 _ACCOUNTS_AFTER = text(
     "SELECT account_id FROM account WHERE partition = :partition AND account_id > :cursor AND plays_offset < :offset "
     "ORDER BY account_id LIMIT :limit"
 )
 
 
-async def due_subjects(connection: AsyncConnection, partition: int, until: Instant, limit: int) -> list[tuple[str, SubjectKey]]:
-    """The subjects with a deadline earlier than `until`, the earliest first."""
-    found = await connection.execute(_DUE, {"partition": partition, "until": until, "limit": limit})
-    return [(account_id, SubjectKey(kind, value)) for account_id, kind, value in found]
+async def due_subjects(
+    connection: AsyncConnection, partition: int, until: Instant, limit: int
+) -> tuple[list[tuple[str, SubjectKey]], Instant | None]:
+    """The subjects with a deadline earlier than `until`, the earliest first; and the earliest deadline among all others."""
+    found = (await connection.execute(_DUE, {"partition": partition, "until": until, "limit": limit})).all()
+    due = [(account_id, SubjectKey(kind, value)) for account_id, kind, value, _ in found]
+    if len(found) == limit:
+        # There may be more of the same instant.
+        return due, found[-1].next_deadline
+    return due, (await connection.execute(_EARLIEST_FROM, {"partition": partition, "until": until})).scalar()
 
 
 async def accounts_to_warm(connection: AsyncConnection, partition: int, cursor: str, offset: int, limit: int) -> list[str]:
@@ -274,6 +281,11 @@ _OUTBOX_DONE = text("DELETE FROM outbox WHERE owner = :owner AND id <= :last")
 async def outbox_rows(connection: AsyncConnection, owner: str, limit: int) -> list[Row]:
     """(id, topic, key, partition, value, at) of what this owner has yet to append, in order."""
     return [tuple(row) for row in await connection.execute(_OUTBOX, {"owner": owner, "limit": limit})]
+
+
+async def empty_outboxes(connection: AsyncConnection, owners: Sequence[str]) -> None:
+    """Everything that these owners had to append is in the log."""
+    await bulk.delete(connection, tables.outbox, ("owner",), _ones(owners))
 
 
 async def outbox_appended(connection: AsyncConnection, owner: str, last: int) -> None:

@@ -4,19 +4,26 @@ Accounts do not touch each other, so each is worked through alone. Where the eng
 held up: the account is loaded afresh and taken step by step, and only the step that fails again is given up.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from services.rules.accounts import Loaded
 from services.rules.core.effects import Effects
+from services.rules.core.routes import Touch
 from services.rules.core.state import Account, SubjectKey, decode_document, encode_document
 from services.rules.heard import Heard, Poison
 from services.rules.partitions import Owned
 from services.rules.reading import Slice, origin
 from shared.instants import Instant
 from shared.records import Event
+
+# Of stored events, by their fingerprints: the months in which they were received.
+Known = Mapping[bytes, AbstractSet[int]]
+_NEVER: frozenset[int] = frozenset()
 
 
 class Work:
@@ -30,6 +37,7 @@ class Work:
         # Which subjects and users the engine will look at; with `all_subjects` every one.
         self.subjects: set[SubjectKey] = set()
         self.all_subjects = False
+        self.touched: Touch | None = None
         self.users: set[str] = set()
         self.loaded: Loaded | None = None
         self.history: list[Event] | None = None
@@ -76,16 +84,18 @@ def works_of(parts: Iterable[Slice]) -> dict[str, Work]:
                 work = works[account_id] = Work(part.owned, account_id)
             work.heard.append(heard)
             touch = touches(event)
-            work.subjects.update(touch.keys)
-            if touch.all:
-                work.all_subjects = True
+            # Where every play is for accounts, it is one and the same for all events.
+            if touch is not work.touched:
+                work.touched = touch
+                work.subjects.update(touch.keys)
+                work.all_subjects = work.all_subjects or touch.all
             if event.user_id:
                 work.users.add(event.user_id)
     return works
 
 
-def do(works: Iterable[Work], known: set[tuple[int, bytes]]) -> None:
-    """Take every account's part. `known` are the stored events, by month and fingerprint. A work that fails is `broken`."""
+def do(works: Iterable[Work], known: Known) -> None:
+    """Take every account's part. `known` are the stored events. A work that fails is `broken`."""
     for work in works:
         try:
             _do(work, known)
@@ -93,7 +103,7 @@ def do(works: Iterable[Work], known: set[tuple[int, bytes]]) -> None:
             work.broken = error
 
 
-def _do(work: Work, known: set[tuple[int, bytes]]) -> None:
+def _do(work: Work, known: Known) -> None:
     fresh = _without_repeats(work, known)
     account = _account(work, fresh)
     if account is None:
@@ -109,7 +119,7 @@ def _do(work: Work, known: set[tuple[int, bytes]]) -> None:
         _pass_time(work, account, work.until)
 
 
-def do_carefully(work: Work, known: set[tuple[int, bytes]]) -> None:
+def do_carefully(work: Work, known: Known) -> None:
     """The same step by step, for an account at which the engine failed: what fails again becomes a dead letter."""
     fresh = _without_repeats(work, known)
     account = _account(work, fresh)
@@ -136,11 +146,20 @@ def do_carefully(work: Work, known: set[tuple[int, bytes]]) -> None:
 
 
 def _pass_time(work: Work, account: Account, until: Instant) -> None:
-    work.owned.engine.pass_time(account, until, work.effects)
-    for key in work.subjects:
+    if _overdue(work, account, until) is not None:
+        work.owned.engine.pass_time(account, until, work.effects)
+        stuck = _overdue(work, account, until)
+        if stuck is not None:
+            raise RuntimeError(f"the deadline of {stuck.kind} {stuck.value} does not pass")
+
+
+def _overdue(work: Work, account: Account, until: Instant) -> SubjectKey | None:
+    """A subject that the work is about, or that its events changed, with a deadline before `until`."""
+    for key in chain(work.subjects, account.changed):
         document = account.subjects.get(key)
         if document is not None and document.next_deadline is not None and document.next_deadline < until:
-            raise RuntimeError(f"the deadline of {key.kind} {key.value} does not pass")
+            return key
+    return None
 
 
 def _account(work: Work, fresh: list[Heard]) -> Account | None:
@@ -191,15 +210,18 @@ def _without_deadlines(account: Account, until: Instant) -> None:
             account.changed.add(key)
 
 
-def _without_repeats(work: Work, known: set[tuple[int, bytes]]) -> list[Heard]:
+def _without_repeats(work: Work, known: Known) -> list[Heard]:
     # A repeat is dropped when the first was received in the same or the previous calendar month.
     fresh: list[Heard] = []
-    seen: set[tuple[int, bytes]] = set()
+    seen: dict[bytes, set[int]] = {}
     for heard in work.heard:
-        name, before = (heard.month, heard.fingerprint), (heard.month - 1, heard.fingerprint)
-        if name in known or before in known or name in seen or before in seen:
-            work.duplicates += 1
-            continue
-        seen.add(name)
+        named, month = heard.fingerprint, heard.month
+        # Most were never heard of.
+        if named in known or named in seen:
+            months = known.get(named, _NEVER) | seen.get(named, _NEVER)
+            if month in months or month - 1 in months:
+                work.duplicates += 1
+                continue
+        seen.setdefault(named, set()).add(month)
         fresh.append(heard)
     return fresh

@@ -16,20 +16,19 @@ from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.catalog import MakeEngine
 from services.rules.core.engine import Engine
-from services.rules.core.faults import ERROR
-from services.rules.due import ask_for_earliest, due_works, give_up_deadlines, needs_tick
+from services.rules.due import give_up_deadlines, needs_tick
 from services.rules.failures import DATABASE_ERRORS, refuses_rows
 from services.rules.metrics import RulesMetrics
-from services.rules.outbox import publish
+from services.rules.next_batch import Taken, batch_of, next_records
+from services.rules.outbox import publish, publish_decided
 from services.rules.partitions import Owned
 from services.rules.peers import close_days, hear_days, wait
-from services.rules.reading import Slice, read_slice
-from services.rules.rows import Rows
+from services.rules.reading import Slice
+from services.rules.telling import tell
 from services.rules.warm_up import next_to_warm
-from services.rules.work import Work, works_of
 from shared.clock import Clock
-from shared.instants import SECOND, show_instant
-from shared.log.contract import Entry, Log, LogUnavailable, Record, Subscription
+from shared.instants import SECOND
+from shared.log.contract import Entry, Log, LogUnavailable, Subscription
 from shared.records import Tick, encode
 from shared.telemetry import log_for
 from shared.topics import EVENTS
@@ -83,7 +82,9 @@ class Worker:
         self._dirty = False
         self._polling: asyncio.Task[None] | None = None
         # The records that are being taken, to know them if that fails.
-        self._taking: list[tuple[Owned, list[Record]]] = []
+        self._taking: list[Taken] = []
+        # The next batch, read while the last one was being stored.
+        self._ahead: Batch | None = None
         self.healthy = False
 
     async def run(self) -> None:
@@ -149,7 +150,8 @@ class Worker:
             await polling
         # What is held waits for others: these must be read nevertheless.
         waiting = sum(len(owned.pending) for owned in self._owned.values() if not owned.held)
-        if self._polling is None and waiting <= self._bounds.records:
+        # Of what waits, one batch may be being stored and one read.
+        if self._polling is None and waiting <= 2 * self._bounds.records:
             self._polling = asyncio.create_task(self._read_ahead(subscription))
 
     async def _read_ahead(self, subscription: Subscription) -> None:
@@ -160,15 +162,20 @@ class Worker:
                 owned.pending.extend(records)
 
     async def _take_records(self) -> None:
-        self._taking = self._next_records()
-        parts, works = await asyncio.to_thread(_read, self._taking)
-        if not parts:
+        batch, self._ahead = self._ahead, None
+        if batch is not None and batch.fits(self._owned):
+            self._taking = [(part.owned, list(islice(part.owned.pending, part.count)), None) for part in batch.parts]
+        else:
+            self._taking = self._next_records(None)
+            batch = await self._read_batch(self._taking, None)
+        if batch is None:
             self._taking = []
+            await self._empty_outboxes()
             return
-        batch = Batch([part.owned for part in parts], parts, works, self._log.replay)
+        parts = batch.parts
         count = sum(part.count for part in parts)
         try:
-            await self._run(batch)
+            await self._take(batch)
         except DATABASE_ERRORS as error:
             if not refuses_rows(error):
                 raise
@@ -185,31 +192,55 @@ class Worker:
 
     def _narrow(self, error: Exception) -> None:
         """Come closer to the record at which we fail: take fewer, and give one up that fails alone time and again."""
-        count = sum(len(records) for _, records in self._taking)
+        count = sum(len(records) for _, records, _ in self._taking)
         self._limit = max(1, min(self._limit, count // 2))
         if count == 1:
-            [(owned, [record])] = self._taking
+            [(owned, [record], _)] = self._taking
             owned.tries[record.offset] += 1
             if owned.tries[record.offset] >= self._bounds.tries:
                 owned.refused[record.offset] = f"{type(error).__name__} {self._bounds.tries} times: {error}"
         self._taking = []
 
-    def _next_records(self) -> list[tuple[Owned, list[Record]]]:
-        # Copied, because the next ones arrive while a thread reads these.
-        found: list[tuple[Owned, list[Record]]] = []
-        room = self._limit
-        for owned in self._owned.values():
-            records = [] if owned.held else list(islice(owned.pending, room))
-            if records:
-                found.append((owned, records))
-                room -= len(records)
-        return found
+    async def _take(self, batch: Batch) -> None:
+        """While it is stored and published, the next one is read: the database and Python work at the same time."""
+        await batch.decide(self._database)
+        if batch.changes_plays or self._compares:
+            await self._store(batch)
+            return
+        reading = asyncio.create_task(self._read_batch(self._next_records(batch), batch))
+        try:
+            await self._store(batch)
+        except BaseException:
+            reading.cancel()
+            raise
+        finally:
+            [found] = await asyncio.gather(reading, return_exceptions=True)
+        # What fails here is read again for itself, and fails there.
+        self._ahead = found if isinstance(found, Batch) else None
+
+    async def _read_batch(self, found: list[Taken], after: Batch | None) -> Batch | None:
+        # In trouble each is taken for itself, so that the cause is found; and a day of peers is closed between the two.
+        calm = self._limit == self._bounds.records and not self._compares
+        return await batch_of(self._database, found, after, self._log.replay, self._bounds.due if calm else 0)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether days of peers are closed, which goes step by step: what is next depends on other partitions."""
+        return any(owned.peers.days for owned in self._owned.values())
+
+    def _next_records(self, after: Batch | None) -> list[Taken]:
+        return next_records(self._owned.values(), self._limit, after)
 
     async def _run(self, batch: Batch) -> None:
+        await batch.decide(self._database)
+        await self._store(batch)
+
+    async def _store(self, batch: Batch) -> None:
         with self._metrics.batch_seconds.time():
-            await batch.run(self._database)
+            await batch.commit(self._database)
         self._metrics.decided(batch.rows)
-        _tell(batch.rows)
+        tell(batch.rows)
+        await publish_decided(self._log, batch.owned, batch.rows)
 
     def _count(self, batch: Batch, parts: list[Slice]) -> None:
         self._metrics.events.inc(sum(len(part.heard) for part in parts))
@@ -229,20 +260,17 @@ class Worker:
 
     async def _take_due(self, owned: Owned) -> None:
         limit = min(self._bounds.due, self._limit)
-        works = await due_works(self._database, owned, limit)
+        batch = Batch([owned], [], {}, self._log.replay, limit)
         try:
-            await self._run(Batch([owned], [], works, self._log.replay))
+            await self._run(batch)
         except DATABASE_ERRORS as error:
             if not refuses_rows(error):
                 raise
             self._dirty = True
             if limit == 1:
-                for work in works.values():
+                for work in batch.works:
                     await give_up_deadlines(self._database, work, f"the database refuses it: {error}")
             self._limit = max(1, limit // 2)
-            return
-        if sum(len(work.subjects) for work in works.values()) < limit:
-            await ask_for_earliest(self._database, owned)
 
     async def _compare(self) -> None:
         """Let the partitions know what the peers of their accounts did."""
@@ -290,6 +318,11 @@ class Worker:
                 await publish(self._database, self._log, owned.owner)
                 owned.outbox_waiting = False
 
+    async def _empty_outboxes(self) -> None:
+        appended = [owned for owned in self._owned.values() if owned.outbox_appended]
+        if appended:
+            await self._run(Batch(appended, [], {}, self._log.replay))
+
     # ------------------------------------------------------------------ partitions
 
     async def _assigned(self, partitions: frozenset[int]) -> dict[int, int]:
@@ -328,6 +361,7 @@ class Worker:
         _log.warning("partitions lost to another worker", partitions=fenced.partitions)
 
     async def _put_back(self) -> None:
+        self._ahead = None
         for owned in list(self._owned.values()):
             async with self._database.begin() as connection:
                 progress = await store.progress(connection, owned.partition, owned.epoch)
@@ -351,27 +385,6 @@ class Worker:
 
 
 _TICK = encode(Tick())
-
-
-def _read(found: list[tuple[Owned, list[Record]]]) -> tuple[list[Slice], dict[str, Work]]:
-    parts = [part for part in (read_slice(owned, records) for owned, records in found) if part.moves]
-    return parts, works_of(parts)
-
-
-def _tell(rows: Rows) -> None:
-    """One line per decision, once it is stored."""
-    for run in rows.runs:
-        run_id, play, version, account_id, subject, _, opened_at, *_, arm, _ = run
-        opened = {"run_id": run_id, "play": play, "version": version, "account_id": account_id, "subject": subject, "arm": arm}
-        _log.info("run opened", **opened, opened_at=show_instant(opened_at))
-    for run_id, resolved_at, reason in rows.resolved:
-        _log.info("run resolved", run_id=run_id, reason=reason, resolved_at=show_instant(resolved_at))
-    for _, play, version, account_id, subject, at, reason, detail in rows.decisions:
-        made = {"play": play, "version": version, "account_id": account_id, "subject": subject, "at": show_instant(at)}
-        if reason == ERROR:
-            _log.error("a play could not be judged", **made, detail=detail)
-        else:
-            _log.info("no ordinary run", reason=reason, **made)
 
 
 def _now() -> float:

@@ -12,7 +12,6 @@ does not matter: each is a function of its own events, its account's traits and 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.rules.core.compiled import CompiledPlay
@@ -21,7 +20,7 @@ from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
 from services.rules.core.peers import by_key, hear_before
-from services.rules.core.routes import Route, hits_of, value_of
+from services.rules.core.routes import ITSELF_ALONE, Route, Touch, hits_of, value_of
 from services.rules.core.starts import restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from services.rules.core.totals import Totals
@@ -33,13 +32,6 @@ from shared.records import Applied, Event
 
 _UTC = ZoneInfo("UTC")
 ACCOUNT = "account"
-
-
-class Touch(NamedTuple):
-    """The subjects that an event concerns: those in `keys`, or with `all` every one that the account has."""
-
-    keys: tuple[SubjectKey, ...]
-    all: bool
 
 
 class Engine:
@@ -72,6 +64,8 @@ class Engine:
 
     def touches(self, event: Event) -> Touch:
         """Which subjects must be loaded (where they exist) before `take`."""
+        if len(self._of_kind) == 1:
+            return ITSELF_ALONE
         keys = [SubjectKey(kind, value) for kind in self._of_kind if (value := value_of(kind, event)) is not None]
         traits = event.traits
         # The start of an account moves the first verdicts of all its subjects.

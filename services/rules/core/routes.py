@@ -1,7 +1,7 @@
 """Which plays and metrics hear an event of a name: looked up once per name, so that an event costs only those that want it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import BoundaryLeaf
@@ -11,12 +11,23 @@ from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.peers import PeerGroup
 from services.rules.core.quiet import Quiet, cleared_quietly, counted_quietly, quietly
-from services.rules.core.state import ITSELF, Account, Document, PlayState
+from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
 from shared.records import Event, JsonObject
 
 Where = Callable[[dict[str, Any], Instant], bool | None]
+
+
+class Touch(NamedTuple):
+    """The subjects that an event concerns: those in `keys`, or with `all` every one that the account has."""
+
+    keys: tuple[SubjectKey, ...]
+    all: bool
+
+
+# Where every play is for accounts, all events concern the same.
+ITSELF_ALONE = Touch((ITSELF,), False)
 
 
 class Observer:

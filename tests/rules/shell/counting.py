@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.rules.core.effects import Decision, Effects
-from services.rules.core.engine import Touch
 from services.rules.core.peers import PeerGroup
+from services.rules.core.routes import Touch
 from services.rules.core.state import Account, Document, SubjectKey
 from services.rules.core.totals import Totals
 from shared.instants import SECOND, Instant

@@ -6,7 +6,7 @@ from shared.db import tables
 from shared.instants import SECOND
 from shared.records import Applied, AppliedPlay, Paused, Resumed, RunGoal
 from shared.topics import EVENTS
-from tests.rules.shell.conftest import Scene
+from tests.rules.shell.conftest import Scene, until
 from tests.rules.shell.counting import Counting
 
 
@@ -166,6 +166,10 @@ async def test_accounts_older_than_the_plays_are_brought_to_them_once_whether_ne
             metrics: dict[str, object] = msgspec.json.decode(row["document"])["metrics"]
             return metrics
 
+        async def both() -> bool:
+            return "warmed" in await warmed("acme") and "warmed" in await warmed("zen")
+
+        await until(both, "both accounts are brought to the plays")
         assert (await warmed("acme"))["warmed"] == ["acme-1"]
         assert (await warmed("zen"))["warmed"] == ["zen-1"]
         before = await warmed("zen")

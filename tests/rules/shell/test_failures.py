@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.rules import store
 from services.rules.batch import Batch, Fenced
 from services.rules.core.effects import Effects
-from services.rules.core.engine import Touch
+from services.rules.core.routes import Touch
 from services.rules.core.state import Account
 from services.rules.failures import refuses_rows
 from services.rules.outbox import publish
