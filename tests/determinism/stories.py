@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from services.rules.core.play import Play
 from services.rules.worker import Bounds
 from shared.instants import HOUR, Instant, parse_instant
 from shared.records import Applied, AppliedPlay, Event, JsonObject, Paused, Resumed
@@ -63,11 +64,7 @@ def edited(draw: Draw, before: list[JsonObject], zone: str) -> list[JsonObject]:
         kind = draw(pick(["keep", "keep", "keep", "title", "hold", "rename", "mode", "gone"]))
         if kind == "title":
             after.append({**play, "title": "Another"})
-        elif (
-            kind == "hold"
-            and "event" not in str(play["when"])
-            and play["play"].partition("-")[0] not in {"each", "cron", "changed"}
-        ):
+        elif kind == "hold" and not Play.model_validate(play).when.impulse:
             after.append({**play, "hold": "2h"})
         elif kind == "rename":
             after.append({**play, "play": f"{play['play']}-b", "was": play["play"]})
