@@ -85,7 +85,8 @@ def account_rows(draw: Draw, account_id: str, log: list[Event], durations: list[
 
     first, last = log[0].received_at, log[-1].received_at
     moments = [one.received_at for one in log]
-    started_at = draw(st.one_of(st.just(""), near([first]), near([first]), near(moments)))
+    dates = near([first]).map(lambda text: text[:10])
+    started_at = draw(st.one_of(st.just(""), near([first]), near([first]), near(moments), dates))
     return {
         "account_id": account_id,
         "started_at": started_at,

@@ -52,10 +52,13 @@ class Life:
             self._resolve(moment, "resolved")
 
     def is_forgotten(self, moment: Moment) -> bool:
-        """A user or value is 'forgotten 400 days after its last when nothing is open'."""
-        if self.case.value is None or any(run.resolved_at is None for run in self.runs):
+        """A user or value is 'forgotten 400 days after its last when nothing is open'; a run that nothing can resolve is not open."""
+        play = self.case.play
+        can_end = not is_impulse(play["when"]) or "resolve_when" in play
+        if self.case.value is None or (can_end and any(run.resolved_at is None for run in self.runs)):
             return False
-        return moment.t - own(self.case, moment)[-1].received_at > FORGOTTEN_AFTER
+        before = [one for one in own(self.case, moment) if one is not moment.event]
+        return moment.t - before[-1].received_at > FORGOTTEN_AFTER
 
     def instants_to_come(self) -> Iterator[Instant]:
         """The end of the hold and of the cooldown, which depend on what was decided."""

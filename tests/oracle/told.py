@@ -118,8 +118,8 @@ def trait(path: str, case: Case, moment: Moment) -> Any:
 
 
 def started_at(case: Case, moment: Moment) -> Instant | None:
-    """The trait `started_at`."""
-    return read_moment(trait("account.started_at", case, moment), case.zone)
+    """The trait `started_at`; a date is its first instant in UTC, because it is the account's and no play's."""
+    return read_moment(trait("account.started_at", case, moment), "UTC")
 
 
 def subject_start(case: Case, moment: Moment) -> Instant:

@@ -78,7 +78,7 @@ def replay(record: Applied, events: Iterable[Event], until: float, paused: froze
         account = accounts.setdefault(account_id, Account(account_id, one.received_at, {}))
         engine.pass_time(account, one.received_at, effects)
         engine.take(account, one, effects)
-        for key in account.changed:
+        for key in account.changed & account.subjects.keys():
             account.subjects[key] = decode_document(encode_document(account.subjects[key]))
         account.changed.clear()
     for account in accounts.values():
