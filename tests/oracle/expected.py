@@ -99,7 +99,8 @@ def interested(event: Event, case: Case) -> bool:
     filters += [{"open": "any", "manual": "play.started"}[key] for key, _ in found if key in {"open", "manual"}]
     if belongs(event, case) and any(named(event, of) for of in filters):
         return True
-    words = {word for entry in found for part in entry for word in _words(part)}
+    # A trait that only a `where` asks for counts when an event is heard.
+    words = {word for entry in entries(without_where(case.play)) for part in entry for word in _words(part)}
     told = {f"account.{name}" for name in event.traits or {}}
     if event.user_id == case.value:
         told |= {f"user.{name}" for name in event.user_traits or {}}
@@ -108,3 +109,10 @@ def interested(event: Event, case: Case) -> bool:
 
 def _words(part: Any) -> list[str]:
     return part.split() if isinstance(part, str) else []
+
+
+def without_where(form: Any) -> Any:
+    """The document without the matchers of its filters."""
+    if isinstance(form, dict):
+        return {key: without_where(content) for key, content in form.items() if key != "where"}
+    return [without_where(one) for one in form] if isinstance(form, list) else form

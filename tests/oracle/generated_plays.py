@@ -38,7 +38,6 @@ MEASURES = [
     {"last": "properties.n"},
     {"distinct": "properties.k"},
 ]
-GROWING = ["count", "users", "days", {"distinct": "properties.k"}]
 pick = st.sampled_from
 
 
@@ -78,7 +77,7 @@ def counts(draw: Draw) -> JsonObject:
     """count."""
     measure = draw(pick(["count", "count", "count", *MEASURES]))
     span = {"over": draw(pick(SMALL if measure == "count" else WINDOWS))}
-    if measure in GROWING and draw(st.integers(1, 4)) == 1:
+    if measure in MEASURES and draw(st.integers(1, 4)) == 1:
         span = {"since": "account.d3"}
     word = draw(pick(["at_least", "at_least", "at_most"]))
     bound = draw(pick([1, 1, 2, 2, 3, 4] if word == "at_least" else [0, 0, 1, 1, 2, 3]))
@@ -114,7 +113,7 @@ def silences(draw: Draw) -> JsonObject:
 @st.composite
 def milestones(draw: Draw) -> JsonObject:
     """A milestone."""
-    measure = draw(pick(["count", "count", *GROWING]))
+    measure = draw(pick(["count", "count", *MEASURES]))
     form = {**draw(filters()), "at_least": draw(st.integers(1, 3))}
     if measure == "count":
         return {"count": {**form, **given_only(over=maybe(draw, 2, pick(SMALL)))}}

@@ -52,7 +52,7 @@ class Life:
             self._resolve(moment, "resolved")
 
     def is_forgotten(self, moment: Moment) -> bool:
-        """A user or value is 'forgotten 400 days after its last when nothing is open'; a run that nothing can resolve is not open."""
+        """A user or value is 'forgotten 400 days after its last when nothing is open'. A run that nothing can resolve is not."""
         play = self.case.play
         can_end = not is_impulse(play["when"]) or "resolve_when" in play
         if self.case.value is None or (can_end and any(run.resolved_at is None for run in self.runs)):

@@ -195,16 +195,19 @@ def _anchor(since: Any, case: Case, moment: Moment) -> Instant | None:
 
 
 def _met(form: JsonObject, anchor: Instant, case: Case, moment: Moment) -> bool:
-    """'counting events from the anchor on by `occurred_at` (also those heard before the anchor was)'; 'one with `over` is met
-    if any window of `over` by `occurred_at` since the anchor reached it, whenever its events were heard'. Only for measures
-    that grow; `over` only for counts.
+    """'true until every milestone was met once, at an instant at or after the anchor, counting events from the anchor on by
+    `occurred_at` (also those heard before the anchor was)'; 'one with `over` is met if any window of `over` by `occurred_at`
+    since the anchor reached it, whenever its events were heard'. Here `over` only for counts.
     """
     measure = form.get("measure", "count")
     found = [one for one in passing(form, case, moment) if (one.occurred_at or 0) >= anchor]
-    windows = [found]
     if "over" in form:
-        over, windows = parse_duration(form["over"]), []
-        for one in found:
-            end = one.occurred_at or 0
-            windows.append([other for other in found if end - over <= (other.occurred_at or 0) <= end])
-    return any(at_least(measured(measure, window, case.zone) or 0, form["at_least"]) for window in windows)
+        over, ends = parse_duration(form["over"]), [one.occurred_at or 0 for one in found]
+        windows = [[one for one in found if end - over <= (one.occurred_at or 0) <= end] for end in ends]
+    else:
+        # What a measure once came to counts, even if a later event takes it down again.
+        heard = [one for one in moment.heard if one in found]
+        windows = [[one for one in found if one in heard[:number]] for number in range(len(heard) + 1)]
+    return any(
+        at_least(value, form["at_least"]) for window in windows if (value := measured(measure, window, case.zone)) is not None
+    )
