@@ -54,6 +54,12 @@ def test_another_id_or_source_is_another_event(tmp_path: Path):
     assert [run.opened.event["id"] for run in followed.runs if run.opened.event] == ["1", "1", "2"]
 
 
+def test_an_event_that_is_new_again_opens_another_run(tmp_path: Path):
+    events = [event("ping", 0, id="1"), event("ping", 31, id="1"), event("ping", 59, id="1"), event("pong", 60)]
+    play = "{play: each, when: {event: ping}, resolve_when: {event: pong}}"
+    assert ask(tmp_path, [play], events)[1].days() == [("a", 0, 60, "resolved"), ("a", 59, 60, "resolved")]
+
+
 # ------------------------------------------------------------------ where time ends
 
 

@@ -60,14 +60,16 @@ def change(form: JsonObject, case: Case, moment: Moment) -> Verdict:
     """'a trait changes `from` / `to`, or crosses a bound'. A subject's first value is no change; what was known counts after a
     gap.
     """
-    first = moment.heard.index(own(case, moment)[0]) + 1 if moment.heard else 0
+    known = own(case, moment)
+    # What a file says of an account is known from its start on, before any event.
+    first = moment.heard.index(known[0]) + 1 if known and (case.begins_at is None or case.value is not None) else 0
     places = range(first, len(moment.heard) + 1)
     told = [trait(form["of"], case, Moment(moment.t, moment.at, moment.heard[:place])) for place in places]
     after = told[-1]
-    known = [value for value in told[:-1] if value is not None]
-    if moment.event is None or after is None or not known or _same(known[-1], after):
+    before_it = [value for value in told[:-1] if value is not None]
+    if moment.event is None or after is None or not before_it or _same(before_it[-1], after):
         return Verdict(False, {})
-    before = known[-1]
+    before = before_it[-1]
 
     def crossed(matcher: JsonObject, value: Any) -> Truth:
         return matches(

@@ -83,8 +83,8 @@ def written(history, folder):
 
 
 def told(runs, history):
-    """Lines in the words of the oracle; every run has an id of its own."""
-    assert len({run["run_id"] for run in runs}) == len(runs)
+    """Lines in the words of the oracle; every run has an id of its own, but for an event that is new again."""
+    assert len({(run["run_id"], run["opened_at"]) for run in runs}) == len(runs)
     plays = {play["play"]: play for play in history.plays}
     lines = []
     for run in runs:

@@ -6,6 +6,7 @@ at `until`, or where the account ends: what happens at that instant and the dead
 end with the account.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -148,15 +149,24 @@ def _month(at: Instant) -> tuple[int, Instant]:
 
 
 def _runs(effects: Effects, ended_at: Instant | None) -> list[PastRun]:
-    runs = {opened.run_id: PastRun(opened) for opened in effects.opened}
+    runs = [PastRun(opened) for opened in effects.opened]
+    to_resolve, to_watch = _by_name(runs), _by_name(runs)
     for resolved in effects.resolved:
-        run = runs[resolved.run_id]
+        run = to_resolve[resolved.run_id].popleft()
         run.resolved_at, run.resolution = resolved.resolved_at, resolved.reason
     for goal in effects.goals:
-        run = runs[goal.run_id]
+        run = to_watch[goal.run_id].popleft()
         run.goal, run.goal_at = goal.outcome, goal.at
     if ended_at is not None:
-        for run in runs.values():
+        for run in runs:
             if run.resolved_at is None:
                 run.resolved_at, run.resolution = ended_at, ENDED
-    return list(runs.values())
+    return runs
+
+
+def _by_name(runs: Iterable[PastRun]) -> dict[str, deque[PastRun]]:
+    """The runs of each id in order: an event that is new again after two months may open a run of the same name."""
+    named: dict[str, deque[PastRun]] = {}
+    for run in runs:
+        named.setdefault(run.opened.run_id, deque()).append(run)
+    return named
