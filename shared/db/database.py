@@ -100,8 +100,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    # Both for large batches: the default cache (2 MB) is written out and read again within one, and the default checkpoint (4 MB of
-    # WAL) comes at each commit. What is committed is in the WAL, and durable, either way.
+    # Both for large batches: the default cache (2 MB) is written out and read again within one, and the default checkpoint
+    # (4 MB of WAL) comes at each commit. What is committed is in the WAL, and durable, either way.
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.execute("PRAGMA wal_autocheckpoint=10000")
     cursor.close()
