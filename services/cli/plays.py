@@ -92,7 +92,16 @@ def list_plays(
     if json:
         show.as_json(plays)
         return
-    columns = {"play": "play", "version": "version", "title": "title", "mode": "mode", "paused": "paused", "archived": "archived"}
+    columns = {
+        "play": "play",
+        "version": "version",
+        "title": "title",
+        "mode": "mode",
+        "rollout": "rollout",
+        "promoted": "promoted",
+        "paused": "paused",
+        "archived": "archived",
+    }
     rest = {"applied": "applied_at", "by": "applied_by", "commit": "commit"}
     show.listing(plays, columns | rest, "No play is applied yet: `successplays plays apply --workspace DIR`.")
 
@@ -107,6 +116,24 @@ def pause(play: Name, json: AsJson = False) -> None:
 def resume(play: Name, json: AsJson = False) -> None:
     """Let a play open runs again."""
     _set_paused(play, "resume", json)
+
+
+@app.command("promote")
+def promote(
+    play: Name,
+    mode: Annotated[str | None, typer.Option(help="shadow or live.")] = None,
+    rollout: Annotated[str | None, typer.Option(help="A share of the subjects, such as 25%.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Let a mode or a share count beside the file, until the file says something else about them."""
+    from services.cli.api import Api
+
+    outcome = Api().post(f"/api/v1/plays/{play}/promote", {"mode": mode, "rollout": rollout})
+    if json:
+        show.as_json(outcome)
+        return
+    said = ", ".join(f"{name} {outcome[name]}" for name in ("mode", "rollout") if outcome[name] is not None)
+    show.say(f"{play} has {said} now; put it into its file with the next change.")
 
 
 def _set_paused(play: str, verb: str, json: bool) -> None:

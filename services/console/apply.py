@@ -4,15 +4,18 @@ One transaction holds the workspace, the versions of its plays, and an `Applied`
 Applying the same again changes nothing. A play whose file is gone is archived.
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.console.checked import Checked
+from services.console.checked import Checked, CheckedPlay
 from services.console.listening import listening_began
 from services.console.outbox import keep_for_all
+from services.console.paging import AnyRow
 from services.console.parts import Parts
+from services.console.promoted import PromotedPlay, read_promoted
 from services.console.refusals import Refused
 from services.console.shown import Shown
 from services.console.store import plays as store
@@ -98,25 +101,10 @@ async def _write(connection: AsyncConnection, checked: Checked, writing: _Writin
 async def _write_plays(connection: AsyncConnection, checked: Checked, writing: _Writing) -> list[Change]:
     known = {row.play: row for row in await store.all_plays(connection)}
     kept = {play.name for play in checked.plays}
-    changes = []
-    for play in sorted(checked.plays, key=lambda play: play.name):
-        row = known.get(play.name)
-        paused = row is not None and bool(row.paused)
-        if row is not None and msgspec.json.decode(row.document) == play.document:
-            if row.archived:
-                await store.restore(connection, play.name)
-            kind = "restored" if row.archived else "unchanged"
-            changes.append(Change(play=play.name, version=row.version, change=kind, paused=paused))
-            continue
-        version = 1 if row is None else row.version + 1
-        await store.add_version(connection, version, play, writing.stamp)
-        before = known.get(play.document.get("was") or "")
-        if before is not None and before.paused and before.play not in kept and not paused:
-            # Renamed: it stays paused.
-            await store.set_paused(connection, play.name, True)
-            paused = True
-        kind = "created" if row is None else "changed"
-        changes.append(Change(play=play.name, version=version, change=kind, paused=paused))
+    changes = [
+        await _write_play(connection, play, known.get(play.name), _renamed_from(play, known, kept), writing.stamp)
+        for play in sorted(checked.plays, key=lambda play: play.name)
+    ]
     renamed = {play.document.get("was") for play in checked.plays}
     for name, row in known.items():
         if name not in kept and not row.archived:
@@ -125,6 +113,44 @@ async def _write_plays(connection: AsyncConnection, checked: Checked, writing: _
                 await keep_for_all(connection, writing.partitions, Resumed(play=name), writing.at)
             changes.append(Change(play=name, version=row.version, change="archived", paused=False))
     return changes
+
+
+def _renamed_from(play: CheckedPlay, known: Mapping[str, AnyRow], kept: Collection[str]) -> AnyRow | None:
+    """The play that this one was, where its old name is gone."""
+    before = known.get(play.document.get("was") or "")
+    return None if before is None or before.play in kept else before
+
+
+async def _write_play(
+    connection: AsyncConnection, play: CheckedPlay, row: AnyRow | None, before: AnyRow | None, stamp: JsonObject
+) -> Change:
+    # What was set beside the file stays with the play, under a new name too.
+    paused = row is not None and bool(row.paused)
+    origin = before if row is None else row
+    promoted = None if origin is None else read_promoted(origin.promoted)
+    counts: CheckedPlay = play
+    if promoted is not None and promoted.holds(play.document):
+        counts = PromotedPlay(play.name, promoted.over(play.document), play.source)
+    if row is not None and msgspec.json.decode(row.document) == counts.document:
+        if row.archived:
+            await store.restore(connection, play.name)
+        return Change(play=play.name, version=row.version, change="restored" if row.archived else "unchanged", paused=paused)
+    version = 1 if row is None else row.version + 1
+    await store.add_version(connection, version, counts, stamp)
+    await store.set_promoted(connection, play.name, None if counts is play or promoted is None else promoted.text())
+    if before is not None and before.paused and not paused:
+        await store.set_paused(connection, play.name, True)
+        paused = True
+    return Change(play=play.name, version=version, change="created" if row is None else "changed", paused=paused)
+
+
+async def tell_plays(connection: AsyncConnection, stamp: JsonObject) -> Applied:
+    """The record of the plays as they stand now, beside the workspace as it was, in a version of its own."""
+    newest = await store.newest_workspace(connection)
+    if newest is None:
+        raise ValueError("no workspace was applied yet")
+    await store.add_workspace(connection, newest.version + 1, newest.document, stamp)
+    return await _applied(connection, newest.document, newest.version + 1)
 
 
 async def _applied(connection: AsyncConnection, workspace: JsonObject, version: int) -> Applied:

@@ -197,6 +197,8 @@ play = Table(
     Column("version", Integer, nullable=False),
     Column("archived", Boolean, nullable=False),
     Column("paused", Boolean, nullable=False),
+    # The mode and rollout that were promoted beside the file, and what the file said of them then. JSON text.
+    Column("promoted", Text),
 )
 
 play_version = Table(

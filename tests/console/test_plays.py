@@ -1,3 +1,5 @@
+import pytest
+
 from shared.instants import show_instant
 from shared.records import Applied, Paused, Resumed
 from tests.console.conftest import NOW, Console, MakeConsole
@@ -127,3 +129,23 @@ async def test_in_a_replayed_log_listening_begins_with_the_first_apply(make_cons
     await console.apply({"a": "two"}, at="2025-06-02T00:00:00Z")
     for records in (await console.records()).values():
         assert [show_instant(one.listening_since) for one in records if isinstance(one, Applied)] == ["2025-06-01T00:00:00Z"] * 2
+
+
+async def test_a_promotion_is_shown_in_every_listing(console: Console):
+    await console.apply({"a": "one"})
+    promoted = await console.post("/plays/a/promote", {"mode": "shadow", "rollout": "25%"})
+    assert promoted == {"play": "a", "mode": "shadow", "rollout": "25%", "published": True}
+    [shown] = (await console.get("/plays"))["items"]
+    assert (shown["mode"], shown["rollout"], shown["version"]) == ("shadow", "25%", 2)
+    assert shown["promoted"] == {"mode": "shadow", "rollout": "25%"}
+    await console.post("/plays/a/promote", {"mode": "live"})
+    assert (await console.get("/plays/a"))["promoted"] == {"mode": "live", "rollout": "25%"}
+    await console.post("/plays/a/promote", {"mode": "live"})
+    assert [len(records) for records in (await console.records()).values()] == [3, 3]
+
+
+@pytest.mark.parametrize("wrong", [{}, {"mode": "draft"}, {"rollout": "half"}, {"rollout": "101%"}, {"share": "1%"}])
+async def test_a_promotion_says_a_mode_or_a_share(console: Console, wrong: dict[str, str]):
+    await console.apply({"a": "one"})
+    assert (await console.ask("POST", "/plays/a/promote", json=wrong)).status_code == 400
+    assert (await console.ask("POST", "/plays/nobody/promote", json={"mode": "live"})).status_code == 404

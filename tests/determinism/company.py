@@ -22,6 +22,7 @@ from services.cli.check import check
 from services.console.apply import apply, set_paused
 from services.console.outbox import Publisher
 from services.console.parts import Parts
+from services.console.promote import promote
 from services.console.store import plays as listed
 from services.rules.explaining import explain_play
 from services.rules.worker import Bounds, Worker
@@ -58,6 +59,9 @@ class Company:
 
     async def pause(self, day: float, play: str) -> None:
         await set_paused(self._parts, play, True, at(day))
+
+    async def promote(self, day: float, play: str, **given: str) -> None:
+        await promote(self._parts, play, given, "ops", at(day))
 
     async def resume(self, day: float, play: str) -> None:
         await set_paused(self._parts, play, False, at(day))
@@ -100,6 +104,7 @@ class Company:
             row.play: {
                 "version": row.version,
                 "paused": row.paused,
+                "promoted": row.promoted is not None,
                 "archived": row.archived,
                 "document": msgspec.json.decode(row.document),
                 "already_true": already.get((row.play, row.version)),

@@ -179,6 +179,39 @@ async def test_a_mode_or_rollout_counts_from_its_record_on(company: Company):
     assert [row["arm"] for row in await company.rows(tables.run)] == ["shadow", "run"]
 
 
+SHADOW = edited(edited(QUIET, "after 30d", "every time"), "{play: quiet", "{play: quiet, mode: shadow")
+
+
+async def test_a_promotion_counts_from_its_record_on_and_keeps_what_is_known(company: Company):
+    #  0      14           19        20     34       39        40     54
+    #  login  shadow run   promoted  login  the run  to nobody login  decided: rollout
+    await company.apply(0, SHADOW)
+    await company.hears("user.login", 0)
+    await company.promote(19, "quiet", mode="live")
+    await company.hears("user.login", 20)
+    assert await company.runs(until=39) == [("quiet", 14, 20, "cleared"), ("quiet", 34, None, None)]
+    await company.promote(39, "quiet", rollout="0%")
+    await company.hears("user.login", 40)
+    assert await company.decisions(until=60) == [("quiet", 14, "shadow"), ("quiet", 54, "rollout")]
+    assert [(row["arm"], row["version"]) for row in await company.rows(tables.run)] == [("shadow", 1), ("run", 2)]
+    assert (await company.plays())["quiet"]["version"] == 3
+
+
+async def test_a_promotion_outlives_edits_until_the_file_says_something_else_of_it(company: Company):
+    await company.apply(0, SHADOW)
+    await company.promote(1, "quiet", mode="live")
+    assert await company.apply(2, SHADOW) == {"quiet": "unchanged"}
+    titled = edited(SHADOW, "mode: shadow", "mode: shadow, title: Gone quiet")
+    assert await company.apply(3, titled) == {"quiet": "changed"}
+    renamed = edited(titled, "play: quiet", "play: gone, was: quiet")
+    await company.apply(4, renamed)
+    play = (await company.plays())["gone"]
+    assert (play["promoted"], play["document"]["mode"]) == (True, "live")
+    await company.apply(5, edited(renamed, "mode: shadow", "mode: shadow, rollout: 50%"))
+    play = (await company.plays())["gone"]
+    assert (play["promoted"], play["document"]["mode"]) == (False, "shadow")
+
+
 async def test_a_draft_is_not_evaluated_and_begins_when_it_is_live(company: Company):
     await company.apply(0, edited(QUIET, "{play: quiet", "{play: quiet, mode: draft"))
     await company.hears("user.login", 0)

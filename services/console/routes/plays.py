@@ -1,8 +1,8 @@
-"""`/api/v1/plays`: check, apply, list, pause, resume."""
+"""`/api/v1/plays`: check, apply, list, pause, resume, promote."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -14,6 +14,8 @@ from services.console.apply import Outcome, apply, set_paused
 from services.console.checked import Checked
 from services.console.paging import AnyRow
 from services.console.parts import Given, Parts
+from services.console.promote import promote
+from services.console.promoted import read_promoted
 from services.console.refusals import CONFLICT, NOT_FOUND, Refused, missing
 from services.console.shown import Moment, Shown
 from services.console.store import plays as store
@@ -61,7 +63,9 @@ class Judgement(Shown):
 
 
 class Play(Shown):
-    """A play as applied. `mode` is the file's; a paused play opens no runs until it is resumed.
+    """A play as applied. A paused one opens no runs until it is resumed.
+
+    `promoted` is what of `mode` and `rollout` was set beside the file; it counts until the file says something else about them.
 
     `already_true`: for how many subjects its condition was true already when this version was applied; they are ignored or get
     a run as `on_activate` says. Null until all of them were looked at. A version that keeps the condition has none.
@@ -71,6 +75,8 @@ class Play(Shown):
     version: int
     title: str
     mode: str
+    rollout: str
+    promoted: dict[str, str] | None
     paused: bool
     archived: bool
     applied_at: Moment
@@ -100,6 +106,22 @@ class Plays(Shown):
     """All plays, by name."""
 
     items: list[Play]
+
+
+class Promotion(At):
+    """What is to count beside the file: `shadow` or `live`, and the share of subjects."""
+
+    mode: Literal["shadow", "live"] | None = None
+    rollout: str | None = Field(default=None, pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,4})?)%$", examples=["25%"])
+
+
+class PromotionOutcome(Shown):
+    """What was promoted. `published` is false while the log is away."""
+
+    play: str
+    mode: str | None = None
+    rollout: str | None = None
+    published: bool
 
 
 class PauseOutcome(Shown):
@@ -167,6 +189,17 @@ async def resume_play(play: str, parts: Given, caller: Applier, given: At | None
     return await _set_paused(parts, play, caller.name, given, paused=False)
 
 
+@router.post("/{play}/promote", responses={**NOT_FOUND, **CONFLICT})
+async def promote_play(play: str, parts: Given, caller: Applier, given: Promotion) -> PromotionOutcome:
+    """Let a mode or a share of the subjects count beside the file, from the next record on: open runs and what is known stay."""
+    changes = given.model_dump(include={"mode", "rollout"}, exclude_none=True)
+    if not changes:
+        raise Refused(400, "nothing_to_promote", "say mode (shadow or live), rollout (such as 25%), or both")
+    published = await promote(parts, play, changes, caller.name, instant_in(given.at))
+    _logger.info("play.promoted", play=play, by=caller.name, published=published, **changes)
+    return PromotionOutcome(play=play, published=published, **changes)
+
+
 async def _set_paused(parts: Parts, play: str, by: str, given: At | None, *, paused: bool) -> PauseOutcome:
     published = await set_paused(parts, play, paused, instant_in(given.at if given else None))
     _logger.info("play.paused" if paused else "play.resumed", play=play, by=by, published=published)
@@ -184,8 +217,15 @@ def _judgement(checked: Checked) -> Judgement:
 
 def _play(row: AnyRow, already: Mapping[tuple[str, int], int]) -> Play:
     document = msgspec.json.decode(row.document)
-    title, mode = document.get("title") or row.play, document.get("mode", "live")
-    return Play.of(row, title=title, mode=mode, already_true=already.get((row.play, row.version)))
+    promoted = read_promoted(row.promoted)
+    return Play.of(
+        row,
+        title=document.get("title") or row.play,
+        mode=document.get("mode", "live"),
+        rollout=document.get("rollout", "100%"),
+        promoted=None if promoted is None else promoted.given,
+        already_true=already.get((row.play, row.version)),
+    )
 
 
 def instant_in(text: str | None) -> Instant | None:

@@ -17,6 +17,7 @@ WITH_VERSION = (
         play.c.version,
         play.c.archived,
         play.c.paused,
+        play.c.promoted,
         play_version.c.document,
         play_version.c.applied_at,
         play_version.c.applied_by,
@@ -86,13 +87,18 @@ async def restore(connection: AsyncConnection, name: str) -> None:
 
 
 async def archive(connection: AsyncConnection, name: str) -> None:
-    """Put a play away: its file is gone. A play that comes back is not paused."""
-    await connection.execute(update(play).where(play.c.play == name).values(archived=True, paused=False))
+    """Put a play away: its file is gone. A play that comes back is neither paused nor promoted."""
+    await connection.execute(update(play).where(play.c.play == name).values(archived=True, paused=False, promoted=None))
 
 
 async def set_paused(connection: AsyncConnection, name: str, paused: bool) -> None:
     """Pause or resume."""
     await connection.execute(update(play).where(play.c.play == name).values(paused=paused))
+
+
+async def set_promoted(connection: AsyncConnection, name: str, promoted: str | None) -> None:
+    """Keep what was promoted beside the file, or that nothing is."""
+    await connection.execute(update(play).where(play.c.play == name).values(promoted=promoted))
 
 
 def stamp_of(at: Instant, by: str, commit: str | None) -> dict[str, Any]:
