@@ -22,7 +22,7 @@ INSERT INTO event (month, fingerprint, account_id, source, id, name, user_id, oc
 SELECT 12 * 2025 + 10 + number % 5, decode(md5(number::text), 'hex'), 'account-' || number % 10000, 'loaded', number::text,
        'page.viewed', 'user-' || number % 70000, at, at, number, '{"path": "/home/' || number % 50 || '"}', false
 FROM generate_series(1, $1::bigint) AS number,
-     LATERAL (SELECT 1761955200000000 + (number % 5) * 2592000000000 + number * 100000 % 2592000000000) AS some(at)
+     LATERAL (SELECT 1761955200000000 + (number % 5) * 2592000000000 + number * 100000 % 2592000000000) AS moment(at)
 """
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'event' AND indexname <> 'pk_event'"
 
