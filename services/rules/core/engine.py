@@ -203,6 +203,7 @@ class Engine:
         if document is not None and document.next_deadline is not None and document.next_deadline < now:
             self._pass(account, key, document, now, effects)
             document = account.subjects.get(key)
+        born = document is None
         if document is None:
             document = self._born(account, key, event, now)
         account.changed.add(key)
@@ -222,6 +223,8 @@ class Engine:
             self._recall(account, key, document, route, now, effects)
             return judged
         self._tell(account, key, document, route, event, now, effects, hits, first, judged)
+        if born:
+            document.settle()  # every play was due at once
         return judged
 
     def _tell(
