@@ -2,10 +2,11 @@
 
 An event is quiet for an account where each play that is interested in its name has had its first verdict and
 
-* decides at boundaries only, and will look at the next one by itself; or
-* can only be cleared by such an event, is not true, and has a deadline at which it will find out.
+* decides at boundaries only: what it remembers is brought up to date, and it is looked at again at the next one; or
+* can only be cleared by such an event, is not true, and has a deadline at which it will find out; or
+* has filters that do not let the event through.
 
-Then nothing is judged and no deadline moves: there is only memory to bring up to date. Each name gets one plain function with
+Then nothing is judged: there is only memory to bring up to date. Each name gets one plain function with
 everything bound. Of the benchmark's events that anybody wants two in three end here; what they cost are calls, look-ups and
 memory that is not in the processor's cache, so that each of these is worth sparing.
 """
@@ -14,15 +15,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.rules.core.condition import BoundaryLeaf
-from services.rules.core.state import Document
+from services.rules.core.state import Document, PlayState
 from shared.instants import Instant
 from shared.records import Event
 
 # Takes the event if it is quiet; else it changes nothing and answers False.
 Quiet = Callable[[Document, Event, Instant], bool]
 Observe = Callable[[Any, Event], Any]
+Where = Callable[[dict[str, Any], Instant], bool | None]
 # A play by its name, the place of a leaf that decides at boundaries, and the leaf.
 Bucketed = tuple[str, int, BoundaryLeaf]
+
+
+def wake(document: Document, state: PlayState, place: int, leaf: BoundaryLeaf) -> None:
+    """What was heard can only count at a later boundary: see to it that the play is looked at there."""
+    own = state.own[place] if state.own else None
+    at = leaf.wake(own)
+    if (state.deadline is None or at < state.deadline) and leaf.may_differ(document.metrics, own):
+        state.deadline = at
+        if document.next_deadline is None or at < document.next_deadline:
+            document.next_deadline = at
 
 
 def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Sequence[tuple[str, Observe]]) -> Quiet:
@@ -31,14 +43,12 @@ def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Se
 
     def take(document: Document, event: Event, now: Instant) -> bool:
         states, metrics = document.plays, document.metrics
-        for name, place, leaf in bucketed:
+        for name, _, leaf in bucketed:
             # Late events and the first of a bucket may have to decide something before they are heard.
             if not leaf.opened < now <= leaf.closes or (event.occurred_at or now) < leaf.opened:
                 return False
             state = states.get(name)
-            if state is None or state.first_at is not None or (deadline := state.deadline) is None:
-                return False
-            if deadline > leaf.closes and (state.own is None or deadline > leaf.wake(state.own[place])):
+            if state is None or state.first_at is not None:
                 return False
         for name in clearing:
             state = states.get(name)
@@ -49,6 +59,8 @@ def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Se
                 return False  # what was never heard of before may end an unknown
         for key, observe in observers:
             metrics[key] = observe(metrics[key], event)
+        for name, place, leaf in bucketed:
+            wake(document, states[name], place, leaf)
         return True
 
     return take
@@ -62,9 +74,7 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
         if not leaf.opened < now <= closes or not leaf.opened <= occurred_at < closes:
             return False
         state = document.plays.get(name)
-        if state is None or state.first_at is not None or (deadline := state.deadline) is None:
-            return False
-        if deadline > closes and (state.own is None or deadline > leaf.wake(state.own[place])):
+        if state is None or state.first_at is not None:
             return False
         counts = document.metrics.get(key)
         if counts is None:
@@ -74,6 +84,8 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
             counts[cell] += 1
         else:
             observe(counts, event)
+        if state.deadline is None or state.deadline > closes:
+            wake(document, state, place, leaf)
         return True
 
     return take
@@ -92,5 +104,21 @@ def cleared_quietly(name: str, key: str, observe: Observe) -> Quiet:
             return False
         metrics[key] = observe(memory, event)
         return True
+
+    return take
+
+
+def unmatched_quietly(names: Sequence[str], wheres: Sequence[Where | None]) -> Quiet:
+    """The same where every filter has a `where` that looks at nothing but properties: what none lets through is heard by none."""
+    filters = [where for where in wheres if where is not None]
+
+    def take(document: Document, event: Event, now: Instant) -> bool:
+        states = document.plays
+        for name in names:
+            state = states.get(name)
+            if state is None or state.first_at is not None:
+                return False
+        context = {"properties": event.properties}
+        return all(where(context, now) is not True for where in filters)
 
     return take

@@ -1,7 +1,7 @@
 """Which plays and metrics hear an event of a name: looked up once per name, so that an event costs only those that want it."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import BoundaryLeaf
@@ -10,13 +10,11 @@ from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.peers import PeerGroup
-from services.rules.core.quiet import Quiet, cleared_quietly, counted_quietly, quietly
+from services.rules.core.quiet import Quiet, Where, cleared_quietly, counted_quietly, quietly, unmatched_quietly, wake
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from shared.instants import Instant
 from shared.matchers import CompiledMatchers
 from shared.records import Event, JsonObject
-
-Where = Callable[[dict[str, Any], Instant], bool | None]
 
 
 class Touch(NamedTuple):
@@ -69,14 +67,9 @@ class Interest:
         return hits[self.heard[0]] if len(self.heard) == 1 else any(hits[where] for where in self.heard)
 
     def wake(self, document: Document, state: PlayState) -> None:
-        """The event can only count at a later boundary: see to it that the play is looked at there."""
+        """The event can only count at a later boundary."""
         for place, leaf in self.boundary_leaves:
-            own = state.own[place] if state.own else None
-            wake = leaf.wake(own)
-            if (state.deadline is None or wake < state.deadline) and leaf.may_differ(document.metrics, own):
-                state.deadline = wake
-                if document.next_deadline is None or wake < document.next_deadline:
-                    document.next_deadline = wake
+            wake(document, state, place, leaf)
 
 
 class Route:
@@ -142,11 +135,14 @@ class Route:
 
     def _quiet(self) -> Quiet | None:
         """The short way, where events of the name are ever quiet."""
-        clearing = [one.name for one in self.interests if one.only_clears and not one.only_boundaries]
-        simple = all(one.only_boundaries or one.only_clears for one in self.interests)
-        loud = self.hits is None or self.aims or self.peers
-        if self.kind != ITSELF.kind or loud or not self.interests or not simple:
+        if self.kind != ITSELF.kind or self.aims or self.peers or not self.interests:
             return None
+        if self.hits is None:
+            only_properties = None not in self.wheres and self.roots == {"properties"} and not self.bucketed
+            return unmatched_quietly([one.name for one in self.interests], self.wheres) if only_properties else None
+        if not all(one.only_boundaries or one.only_clears for one in self.interests):
+            return None
+        clearing = [one.name for one in self.interests if one.only_clears and not one.only_boundaries]
         observers = [(one.key, one.observe) for one in self.observers]
         if len(self.interests) == len(observers) == 1:
             if clearing:

@@ -27,3 +27,16 @@ def test_a_login_moves_the_deadline_whether_or_not_it_was_looked_at():
     logins = [event("user.login", day) for day in (0, 5, 5.1, 13.9)]
     assert fired_on(SILENCE, *logins, until=27.8) == []
     assert lived(SILENCE, *logins, event("user.login", 30), until=40) == [(27.9, 30, "cleared")]
+
+
+def test_an_account_that_was_too_small_is_looked_at_again_from_the_export_on_that_makes_it_large_enough():
+    few = exports(0, *(36 + hour / 24 for hour in range(1, 21)))
+    assert fired_on(DROP, *few, until=70) == [44]
+    assert fired_on(DROP, *few[:-1], until=70) == []
+
+
+def test_what_no_filter_lets_through_is_not_counted():
+    play = {"when": {"count": {"of": "ticket.created", "where": {"properties.priority": "urgent"}, "over": "7d", "at_least": 2}}}
+    heard = [event("ticket.created", day, priority=priority) for day, priority in ((0, "low"), (1, "urgent"), (2, "low"))]
+    assert fired_on(play, *heard, until=9) == []
+    assert lived(play, *heard, event("ticket.created", 3, priority="urgent"), until=9) == [(3, 8, "cleared")]
