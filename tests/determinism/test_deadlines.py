@@ -103,6 +103,7 @@ async def fill(database: AsyncEngine, applied: Applied) -> None:
     engine = Engine(applied)
     login = msgspec.structs.replace(event("user.login", 0), account_id="a0", occurred_at=0, received_at=0)
     engine.take(account, login, Effects())
+    engine.pass_time(account, 1, Effects())
     [(key, document)] = account.subjects.items()
     assert document.next_deadline == AT
     text = encode_document(document).decode()
