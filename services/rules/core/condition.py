@@ -108,6 +108,8 @@ class Leaf(ABC):
     beside_events = False
     # It keeps memory of its own (`decided`), beside what its metrics remember.
     remembers = False
+    # That memory is of traits, and begins before the first verdict.
+    knows_before = False
     # An event can make the verdict false, never true.
     events_only_clear = False
     filter: EventFilter | None = None

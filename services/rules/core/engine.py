@@ -21,7 +21,7 @@ from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
 from services.rules.core.peers import by_key, hear_before
 from services.rules.core.routes import ITSELF_ALONE, Route, Touch, hits_of, value_of
-from services.rules.core.starts import restart
+from services.rules.core.starts import remember_known, restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from services.rules.core.totals import Totals
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
@@ -58,6 +58,7 @@ class Engine:
         self.watched = frozenset(name for play in self.plays if play.guard is not None for name in play.guard.names)
         others = [play for play in self.plays if play.kind != ACCOUNT]
         self._traits_of_others = frozenset(trait for play in others for trait in play.account_traits | play.goal_traits)
+        self._of_changes = [play for play in self.plays if any(leaf.knows_before for leaf in play.leaves)]
         self._with_goals = [play for play in self.plays if play.goal is not None]
 
     # ------------------------------------------------------------------ what the shell calls
@@ -278,7 +279,7 @@ class Engine:
                 leaf.turn(now)
             if occurred_at < leaf.opened:
                 own = document.plays[name].own
-                if own is not None:
+                if own is not None and own[place] is not None:
                     view = View(account, key, document.start, self._listening, None, ())
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
         if route.peers:
@@ -290,12 +291,14 @@ class Engine:
         self.pass_time(account, now, effects)
         changed = frozenset(event.traits or ())
         users_changed = frozenset(event.user_traits or ()) if event.user_id is not None else frozenset()
+        remember_known(self._of_changes, account, event, self._listening, now)
         if event.traits:
             account.set_traits(event.traits)
             if "started_at" in changed:
                 restart(account, self._of_kind[ACCOUNT], self._listening, self._started(account), now)
         if event.user_traits and event.user_id is not None:
             account.set_user_traits(event.user_id, event.user_traits)
+        remember_known(self._of_changes, account, event, self._listening, now if event.imported else now + 1)
         routes = {route.kind: route for route in self._routes_of(event.name)}
         own = {SubjectKey(kind, value) for kind in routes if (value := value_of(kind, event)) is not None}
         for key in sorted(own | (set(account.subjects) if changed else set())):

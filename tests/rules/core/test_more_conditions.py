@@ -30,6 +30,29 @@ def test_a_first_value_is_no_change():
     assert fired_on(anything, event("user.login", 0), traits(3, plan="free"), until=9) == []
 
 
+def test_a_number_is_not_true():
+    switched_on = {"when": {"change": {"of": "account.beta", "to": True}}}
+    assert fired_on(switched_on, traits(0, beta=1), traits(3, beta=True), until=9) == [3]
+    assert fired_on({"when": {"change": {"of": "account.beta"}}}, traits(0, beta=1), traits(3, beta=1.0), until=9) == []
+
+
+def test_what_was_known_before_the_start_counts():
+    begun = traits(0, started_at="2026-01-04", plan="pro")
+    assert fired_on(DOWNGRADE, begun, traits(2.9, plan="free"), until=9) == []
+    assert fired_on(DOWNGRADE, begun, traits(3, plan="free"), until=9) == [3]
+    assert fired_on(DOWNGRADE, begun, traits(1, plan="basic"), traits(3, plan="free"), until=9) == []
+    assert fired_on(DOWNGRADE, begun, traits(1, plan=None), traits(5, plan="free"), until=9) == [5]
+
+
+def test_what_was_known_of_a_user_before_the_start_counts():
+    promoted = {"per": "user", "when": {"change": {"of": "user.role", "to": "admin"}}}
+    begun = event("user.login", 0, user="ann", traits={"started_at": "2026-01-04"}, user_traits={"role": "viewer"})
+    other = event("user.login", 3, user="bob", user_traits={"role": "admin"})
+    own = event("user.login", 3, user="ann", user_traits={"role": "admin"})
+    assert fired_on(promoted, begun, other, until=9) == []
+    assert fired_on(promoted, begun, own, until=9) == [3]
+
+
 def test_what_was_known_counts_after_a_gap():
     assert fired_on(DOWNGRADE, traits(0, plan="pro"), traits(3, plan=None), traits(5, plan="free"), until=9) == [5]
 

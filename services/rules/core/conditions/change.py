@@ -66,6 +66,7 @@ class ChangeLeaf(Leaf):
     impulse = True
     beside_events = True
     remembers = True
+    knows_before = True
 
     def __init__(self, form: Change, setting: Setting) -> None:
         self.form = form
@@ -88,7 +89,7 @@ class ChangeLeaf(Leaf):
     def verdict(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Verdict:
         """Whether what is known now differs from what was known before, as the form asks."""
         before, after = own
-        if before is None or before == after:
+        if before is None or _same(before, after):
             return False
         if self._crossed is not None:
             return _is(self._crossed, before, now) is False and _is(self._crossed, after, now) is True
@@ -104,9 +105,14 @@ class ChangeLeaf(Leaf):
         before, after = (None, None) if own is None else own
         if after is None or self._found(view.context) is None:
             return Said(f"{self.form.of} is missing: {self._asked} is asked for", (self.form.of,))
-        if before == after:
+        if _same(before, after):
             return Said(f"{self.form.of} is {show(after)}, and does not change at this instant; {self._asked} is asked for")
         return Said(f"{self.form.of} was {show(before)} and is {show(after)}; {self._asked} is asked for")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether a value is what it was: 1 is 1.0, but not `true`."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _is(test: Any, value: Any, now: Instant) -> Verdict:
