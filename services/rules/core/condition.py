@@ -131,6 +131,10 @@ class Leaf(ABC):
         """The first deadline at or after `now` at which the verdict may differ if nothing happens. May be early, never late."""
         return None
 
+    def outlook(self, metrics: Metrics, own: Any, view: View, now: Instant) -> tuple[Verdict, Instant | None]:
+        """The verdict and the next change, together: most looks ask for both."""
+        return self.verdict(metrics, own, view, now), self.next_change(metrics, own, view, now)
+
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """The numbers of the verdict, as JSON: instants as ISO 8601, other numbers rounded to 6 decimals."""
         return {}

@@ -8,6 +8,7 @@ from shared.records import Event
 
 # UUIDv5 names below this namespace are the project's own.
 NAMESPACE = UUID("6b0f6d8e-4c0b-5f0e-9d5e-7a3c5c1b2a10")
+_BELOW = NAMESPACE.bytes
 
 
 def cause_of(event: Event | None, at: Instant) -> str:
@@ -33,6 +34,6 @@ def share_of(purpose: str, play: str, account_id: str, subject: str) -> float:
 
 def _uuid5(name: str) -> str:
     """RFC 9562's UUIDv5 as text: what `str(uuid.uuid5(NAMESPACE, name))` gives, in a third of the time."""
-    digest = sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    digest = sha1(_BELOW + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

@@ -13,10 +13,12 @@ from shared.instants import Instant, show_instant
 from shared.records import Event, JsonObject, RunOpened, RunResolved
 
 
-def unmoved(play: CompiledPlay, state: PlayState, metrics: Metrics, view: View, now: Instant) -> bool:
-    """The short way for what happens most: one level, and it is what it was. Its deadline is set, and nothing else follows.
+def settled(
+    play: CompiledPlay, state: PlayState, metrics: Metrics, view: View, now: Instant, at: Instant, effects: Effects
+) -> bool:
+    """The short way for what happens most: one level, and it is what it was, or it fell. False: it must be judged.
 
-    Of ten looks six end here; what they cost are calls and objects, so that it makes none. What is false needs no audience.
+    Of ten looks seven end here; what they cost are calls and objects, so that it makes few. What is false needs no audience.
     """
     leaf = play.plain_leaf
     if leaf is None:
@@ -25,15 +27,28 @@ def unmoved(play: CompiledPlay, state: PlayState, metrics: Metrics, view: View, 
     if leaf.remembers:
         own = leaf.decided(metrics, state.own[0] if state.own else None, view, now)
         state.own = [own]
-    verdict = leaf.verdict(metrics, own, view, now)
-    if state.known:
-        if not verdict or not state.spent or play.audience is not None:
-            return False
-    elif verdict is not False:
+    verdict, change = leaf.outlook(metrics, own, view, now)
+    if verdict is False:
+        if state.known:
+            reason = leaf.fell_because(own)
+            state.known, state.since, state.spent, state.noted = False, None, False, None
+            if state.open_runs:
+                resolve(play, state, view, at, reason, effects)
+    elif not (verdict and state.known and state.spent and play.audience is None):
         return False
     state.first_at = None
-    state.deadline = leaf.next_change(metrics, own, view, now)
+    state.deadline = change
     return True
+
+
+def resolve(play: CompiledPlay, state: PlayState, view: View, at: Instant, reason: str, effects: Effects) -> None:
+    """End the open runs."""
+    account_id = view.account.account_id
+    for open_run in state.open_runs:
+        effects.resolved.append(
+            RunResolved(run_id=open_run, account_id=account_id, play=play.name, resolved_at=at, reason=reason)
+        )
+    state.open_runs = ()
 
 
 class Judgement:
@@ -133,8 +148,8 @@ class Judgement:
 
     def _next(self, earliest: Instant | None) -> Instant | None:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
-        for leaf, mine in zip(play.leaves, self.own, strict=True):
-            change = leaf.next_change(metrics, mine, view, now)
+        for place, leaf in enumerate(play.leaves):
+            change = leaf.next_change(metrics, self.own[place], view, now)
             if change is not None and (earliest is None or change < earliest):
                 earliest = change
         if play.audience is not None:
@@ -145,6 +160,8 @@ class Judgement:
 
     def evidence(self) -> JsonObject:
         """The numbers of the clauses that are true, then of the others; of equal names the first."""
+        if self.play.only_leaf is not None:
+            return self.play.only_leaf.evidence(self.metrics, self.own[0], self.view, self.now)
         merged: JsonObject = {}
         places: Sequence[int] = range(self.play.of_condition)
         if len(places) > 1:
@@ -215,17 +232,7 @@ class Judgement:
         )
 
     def _resolve(self, reason: str) -> None:
-        for open_run in self.state.open_runs:
-            self.effects.resolved.append(
-                RunResolved(
-                    run_id=open_run,
-                    account_id=self.view.account.account_id,
-                    play=self.play.name,
-                    resolved_at=self.at,
-                    reason=reason,
-                )
-            )
-        self.state.open_runs = ()
+        resolve(self.play, self.state, self.view, self.at, reason, self.effects)
 
     def _note(self, reason: str) -> None:
         play, key, subject = self.play, self.view.key, self.view.subject

@@ -33,6 +33,7 @@ class Wait(NamedTuple):
 
 
 Outcome = Open | Fall | Refuse | Wait | None
+OPEN, FALL = Open(), Fall()
 
 
 def level(
@@ -46,7 +47,7 @@ def level(
         return None
     if verdict is False:
         state.known, state.since, state.spent, state.noted = False, None, False, None
-        return Fall() if state.open_runs else None
+        return FALL if state.open_runs else None
     if not state.known:
         state.known, state.since, state.spent, state.noted = True, at, False, None
     if state.spent or state.since is None:
@@ -56,7 +57,7 @@ def level(
     refusal = _cooling(state, cooldown, now)
     if refusal is None:
         state.spent = True
-        return Open()
+        return OPEN
     state.spent = refusal.again_at is None
     if state.noted == refusal.reason and refusal.again_at is not None:
         return Wait(refusal.again_at)
@@ -67,7 +68,7 @@ def level(
 def impulse(state: PlayState, cooldown: Microseconds | None, now: Instant) -> Open | Refuse:
     """What an impulse that came true means."""
     refusal = _cooling(state, cooldown, now)
-    return Open() if refusal is None else Refuse(refusal.reason, None)
+    return OPEN if refusal is None else Refuse(refusal.reason, None)
 
 
 def _cooling(state: PlayState, cooldown: Microseconds | None, now: Instant) -> Refuse | None:

@@ -9,7 +9,7 @@ from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.faults import Before, fault, put_back
-from services.rules.core.judge import Judgement, unmoved
+from services.rules.core.judge import Judgement, settled
 from services.rules.core.state import Document, PlayState
 from services.rules.core.watching import watch
 from shared.instants import Instant
@@ -22,7 +22,7 @@ def look(
     state = document.plays[play.name]
     before: Before | None = None
     try:
-        if not unmoved(play, state, document.metrics, view, now):
+        if not settled(play, state, document.metrics, view, now, at, effects):
             was: PlayState = state.__copy__()  # type: ignore[attr-defined]  # msgspec's own, twice as fast as through `copy`
             before = (was, len(effects.opened), len(effects.resolved), len(effects.decisions))
             Judgement(play, state, document.metrics, view, now, at, "paused" if play.paused else barred, effects).judge()

@@ -62,6 +62,15 @@ class SilenceLeaf(Leaf):
         begin = self._begin(metrics, view)
         return begin + self.limit if begin is not None and now - begin <= self.limit else None
 
+    def outlook(self, metrics: Metrics, own: Any, view: View, now: Instant) -> tuple[Verdict, Instant | None]:
+        """Both from the same instant."""
+        begin = metrics.get(self.key)
+        if begin is None:
+            begin = self._begin(metrics, view)
+            if begin is None:
+                return None, None
+        return (True, None) if now - begin > self.limit else (False, begin + self.limit)
+
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`last_seen` (null: never) and `silent_days`, in days of 24 hours."""
         begin = self._begin(metrics, view)
