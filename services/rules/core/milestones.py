@@ -161,12 +161,13 @@ class _ByValues(Reaching):
         return any(self._reaches(*window, bound) for window in self._windows(values, now))
 
     def next_change(self, metrics: Metrics, anchor: Instant, now: Instant) -> Instant | None:
-        """The next boundary at which a value leaves the window."""
-        if self.over is None or not self.falls:
+        """The next boundary at which a value leaves the window, or at which what occurred on it comes in."""
+        if self.over is None or self.exact:
             return None
-        values = self.heard.values(metrics.get(self.metric.key), anchor)
-        leaving = (self.calendar.start(self.calendar.number(at) + self.width) for at, _ in values)
-        return min((boundary for boundary in leaving if boundary >= now), default=None)
+        buckets = {self.calendar.number(at) for at, _ in self.heard.values(metrics.get(self.metric.key), anchor)}
+        moved = (0, self.width) if self.falls else (0,)
+        boundaries = (self.calendar.start(bucket + by) for bucket in buckets for by in moved)
+        return min((boundary for boundary in boundaries if boundary >= now), default=None)
 
     def _reaches(self, values: Sequence[list[Any]], complete: int, bound: float) -> bool:
         """Whether the measure of the first `complete` values, or of these and any number of the next ones, reaches the bound."""

@@ -202,9 +202,11 @@ class ShiftLeaf(BoundaryLeaf):
         return sum(values) / len(values) if values else None
 
     def _look_ahead(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Instant | None:
-        verdict = own[VERDICT]
+        verdict, kept_since = own[VERDICT], own[KEPT_SINCE]
         for later in range(bucket + 1, bucket + self.reach + 1):
-            if self._decide(memory, own, view, later)[VERDICT] is not verdict:
+            decided = self._decide(memory, own, view, later)
+            # A baseline that begins anew is kept from that boundary on, so it has to be decided there.
+            if decided[VERDICT] is not verdict or decided[KEPT_SINCE] != kept_since:
                 return self.calendar.start(later)
         if own[KEPT_SINCE] is None:
             return None

@@ -48,6 +48,12 @@ def test_a_baseline_kept_for_ninety_days_is_given_up():
     assert (opened, resolved, why) == (39, 39 + 91, "expired")
 
 
+def test_a_baseline_that_begins_anew_is_kept_for_another_ninety_days():
+    # 0.5 a week is the baseline of day 114, because of the one on day 100; a week later it would be nothing.
+    drop = {"when": {"drop": {"of": "report.exported", "over": "7d", "baseline": "14d", "by": "20%"}}}
+    assert lived(drop, *exports(0, 20), *exports(100, 100), until=250) == [(23, 23 + 91 + 91, "expired")]
+
+
 def test_a_kept_baseline_without_a_current_value_does_not_hold_time_up():
     rise = {"of": "ticket.created", "measure": {"max": "properties.size"}, "over": "7d", "baseline": "28d", "by": "100%"}
     sizes = [event("ticket.created", day, size=size) for day, size in [*((day, 1) for day in range(0, 36, 7)), (37, 5)]]

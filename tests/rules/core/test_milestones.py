@@ -144,3 +144,9 @@ def test_of_a_long_history_whole_days_are_kept() -> None:
 def test_nothing_since_the_date_is_unknown_for_a_least_and_zero_for_a_sum() -> None:
     assert fired_on(since_start({"measure": {"min": "properties.pages"}, "at_most": 5}), STARTED, until=30) == []
     assert fired_on(since_start({**SUM, "at_most": 5}), STARTED, until=30) == [4]
+
+
+def test_what_occurs_on_a_boundary_meets_a_milestone_with_a_window_at_that_boundary() -> None:
+    assert missed({"measure": {"max": "properties.pages"}, "over": "7d", "at_least": 20}, export(12, 20)) == [(10, 12, "cleared")]
+    assert missed({**SUM, "over": "3d", "at_least": 100}, export(11, 60), export(12, 40)) == [(10, 12, "cleared")]
+    assert missed({"measure": "users", "over": "2h", "at_least": 1}, export(12, user="ana")) == [(10, 12, "cleared")]

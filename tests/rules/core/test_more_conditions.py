@@ -156,6 +156,11 @@ def test_of_equal_instants_the_later_in_the_log_counts():
     assert lived(TWO_OPEN, created(0, 2), created(1, 1), solved(1, 1), until=9) == [(1, 1, "cleared")]
 
 
+def test_a_close_heard_late_leaves_what_was_opened_since_a_later_close():
+    again = [created(0, 1), solved(3, 1), event("ticket.reopened", 3, ticket_id=1), solved(2, 1, heard=4)]
+    assert lived(open_tickets(at_least=1), *again, until=9) == [(0, 3, "cleared"), (3, None, None)]
+
+
 def test_only_those_open_for_longer():
     assert fired_on(open_tickets(at_least=1, **{"for": "5d"}), created(0, 1), until=30) == [5]
     assert fired_on(open_tickets(at_least=1, **{"for": "5d"}), created(0, 1), solved(5, 1), until=30) == []

@@ -71,9 +71,10 @@ def _does(filter: tuple[EventFilter, CompiledMatchers | None], event: Event) -> 
 
 
 def _close(thing: Thing, at: Instant) -> None:
+    # What closed it later is known already; an `opens` of that very instant that came after it stands.
     if thing["c"] is None or at >= thing["c"]:
         thing["c"] = at
-    thing["o"] = [opened for opened in thing["o"] if opened > thing["c"]]
+        thing["o"] = [opened for opened in thing["o"] if opened > at]
 
 
 def _forget(memory: dict[str, Thing], now: Instant) -> None:
