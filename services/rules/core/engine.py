@@ -284,7 +284,8 @@ class Engine:
                     own[place] = leaf.decided(document.metrics, own[place], view, now)
         if route.peers:
             hear_before(route.peers, hits, document.metrics, event, now, effects)
-        bring_goals(route.aims, document, View(account, key, document.start, self._listening, None, ()), now)
+        if route.aims:
+            bring_goals(route.aims, document, View(account, key, document.start, self._listening, None, ()), now)
 
     def _take_traits(self, account: Account, event: Event, now: Instant, effects: Effects) -> None:
         """Set traits; every play that reads one of them is judged at this event, for every subject that it concerns."""
