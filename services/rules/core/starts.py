@@ -15,13 +15,15 @@ Listening = Callable[[EventFilter], Instant]
 def remember_known(plays: Iterable[CompiledPlay], account: Account, event: Event, listening: Listening, before: Instant) -> None:
     """What traits are, for the plays and subjects whose first verdict is to come at `before` or later, where `event` tells them.
 
-    To be called before an event is told, and again after it where it opens nothing.
+    What is imported opens nothing later either. To be called before an event is told, and again after it where it opens nothing.
     """
     told, of_user = frozenset(event.traits or ()), frozenset(event.user_traits or ())
     for play in plays:
         for key, document in account.subjects.items():
-            first_at = document.plays[play.name].first_at if key.kind == play.kind else None
-            if first_at is None or first_at < before:
+            if key.kind != play.kind:
+                continue
+            first_at = document.plays[play.name].first_at
+            if not event.imported and (first_at is None or first_at < before):
                 continue
             if told & play.account_traits or (of_user & play.user_traits and key == SubjectKey("user", event.user_id or "")):
                 _keep_known(play, document, View(account, key, document.start, listening, None, ()), before)

@@ -53,6 +53,14 @@ def test_what_was_known_of_a_user_before_the_start_counts():
     assert fired_on(promoted, begun, own, until=9) == [3]
 
 
+def test_an_imported_change_opens_nothing_later():
+    imported = event("account.updated", 1, traits={"plan": "free"}, imported=True)
+    quiet = {"any": [{"silence": {"of": "user.login", "for": "2d", "since": "start"}}, {"trait": {"account.plan": "free"}}]}
+    combined = {"when": {"all": [DOWNGRADE["when"], quiet]}}
+    assert fired_on(combined, traits(0, plan="pro"), imported, until=9) == []
+    assert fired_on(combined, traits(0, plan="pro"), imported, traits(3, plan="pro"), traits(4, plan="free"), until=9) == [4]
+
+
 def test_what_was_known_counts_after_a_gap():
     assert fired_on(DOWNGRADE, traits(0, plan="pro"), traits(3, plan=None), traits(5, plan="free"), until=9) == [5]
 
