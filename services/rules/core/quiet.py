@@ -7,7 +7,7 @@ An event is quiet for an account where each play that is interested in its name 
 * has filters that do not let the event through.
 
 Then nothing is judged: there is only memory to bring up to date. Each name gets one plain function with
-everything bound. Of the benchmark's events that anybody wants two in three end here; what they cost are calls, look-ups and
+everything bound. Of the benchmark's events that anybody wants four in five end here; what they cost are calls, look-ups and
 memory that is not in the processor's cache, so that each of these is worth sparing.
 """
 
