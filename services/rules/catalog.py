@@ -10,10 +10,10 @@ from typing import Protocol
 import msgspec
 
 from services.rules.core.effects import Effects
-from services.rules.core.peers import PeerGroup
+from services.rules.core.peers.membership import PeerGroup
+from services.rules.core.peers.totals import Totals
 from services.rules.core.routes import Touch
 from services.rules.core.state import Account
-from services.rules.core.totals import Totals
 from shared.instants import Instant
 from shared.records import Applied, Event, Paused, Resumed
 

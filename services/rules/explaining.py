@@ -16,10 +16,10 @@ from services.rules.catalog import Catalog, decode_catalog
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import explain
-from services.rules.core.standing import Reason, foresee, reasons
+from services.rules.core.explaining.explain import explain
+from services.rules.core.explaining.standing import Reason, foresee, reasons
+from services.rules.core.peers.totals import Groups, summed
 from services.rules.core.state import ITSELF, Account, PlayState, SubjectKey, decode_document
-from services.rules.core.totals import Groups, summed
 from services.rules.past import Past, relive
 from services.rules.standing_store import Decided, Known, Version
 from shared.db.database import reading

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from services.rules.core.calendar import open_bucket
 from services.rules.core.effects import PeerChange
-from services.rules.core.peers import PeerGroup
-from services.rules.core.totals import Groups, PeerDays, Totals, summed
+from services.rules.core.peers.membership import PeerGroup
+from services.rules.core.peers.totals import Groups, PeerDays, Totals, summed
 from services.rules.peer_store import Part
 from shared.instants import Instant
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.rules.core.totals import Groups
+from services.rules.core.peers.totals import Groups
 
 
 class Part(NamedTuple):

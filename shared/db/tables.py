@@ -71,7 +71,7 @@ heard = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# The totals of a play's peers by day, each partition's part (`services/rules/core/totals.py`). `peers` is the key of the peers;
+# The totals of a play's peers by day, each partition's part (services/rules/core/peers/totals.py). `peers` is their key;
 # `document` their number and what they did, by their value of the trait; null where the partition began to count after that day.
 peer_total = Table(
     "peer_total",

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from services.rules.core.calendar import open_bucket
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
+from services.rules.core.peers.totals import PeerDays, summed
 from services.rules.core.state import Account, decode_document, encode_document
-from services.rules.core.totals import PeerDays, summed
 from shared.instants import Instant
 from shared.records import Applied, Event
 

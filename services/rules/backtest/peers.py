@@ -12,8 +12,8 @@ from services.rules.backtest.replay import Span, replay
 from services.rules.core.calendar import open_bucket
 from services.rules.core.effects import PeerChange
 from services.rules.core.engine import Engine
-from services.rules.core.peers import PeerGroup
-from services.rules.core.totals import PeerDays, Totals
+from services.rules.core.peers.membership import PeerGroup
+from services.rules.core.peers.totals import PeerDays, Totals
 from shared.records import Applied
 
 

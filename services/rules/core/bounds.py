@@ -7,11 +7,11 @@ from typing import Annotated, Any, NamedTuple, Self, cast
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.clauses import Said
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import number, percent
 from services.rules.core.fields import Form
 from services.rules.core.metrics.values import number_of
 from services.rules.core.traits import trait_path
-from services.rules.core.words import number, percent
 from shared.matchers import reach
 from shared.records import JsonObject
 

@@ -4,8 +4,8 @@ from services.rules.core.condition import Combine, Leaf, Setting
 from services.rules.core.fields import EventFilter
 from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.contract import Metric
+from services.rules.core.peers.totals import Totals
 from services.rules.core.play import Play, identity_of
-from services.rules.core.totals import Totals
 from shared.matchers import compile_matchers
 from shared.records import AppliedPlay
 

@@ -18,12 +18,12 @@ from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from services.rules.core.calendar import Calendar, days_of
-from services.rules.core.clauses import Said
+from services.rules.core.explaining.clauses import Said
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import Metric
-from services.rules.core.peers import PeerGroup
+from services.rules.core.peers.membership import PeerGroup
+from services.rules.core.peers.totals import Totals
 from services.rules.core.state import Account, SubjectKey
-from services.rules.core.totals import Totals
 from shared.instants import Instant
 from shared.records import Event, JsonObject
 

@@ -19,11 +19,11 @@ from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
-from services.rules.core.peers import by_key, hear_before
+from services.rules.core.peers.membership import by_key, hear_before
+from services.rules.core.peers.totals import Totals
 from services.rules.core.routes import ITSELF_ALONE, Route, Touch, hits_of, value_of
 from services.rules.core.starts import remember_known, restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
-from services.rules.core.totals import Totals
 from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
 from services.rules.core.watching import bring_goals, watch, watch_on
 from shared.instants import Instant

@@ -9,7 +9,7 @@ from services.rules.core.fields import EventFilter, read_path
 from services.rules.core.goal import CompiledGoal
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
-from services.rules.core.peers import PeerGroup
+from services.rules.core.peers.membership import PeerGroup
 from services.rules.core.quiet import Quiet, Where, cleared_quietly, counted_quietly, quietly, unmatched_quietly, wake
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
 from shared.instants import Instant

@@ -11,13 +11,13 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.calendar import open_bucket
-from services.rules.core.clauses import Said
 from services.rules.core.condition import BoundaryLeaf, Metrics, Setting, Verdict, View
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import amount, events, moment, number, span
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
-from services.rules.core.peers import AdjustField, check_comparable
+from services.rules.core.peers.membership import AdjustField, check_comparable
 from services.rules.core.windows import bucket_calendar, bucket_count, first_whole, whole_buckets
-from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import DAY, Instant
 from shared.records import JsonObject
 

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.clauses import Said
-from services.rules.core.words import moment
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import moment
 from shared.instants import Instant
 from shared.matchers import moment_of, reach, show
 from shared.records import JsonObject

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import explain
+from services.rules.core.explaining.explain import explain
 from services.rules.core.play import Play
 from services.rules.core.state import ITSELF, Account
 from tests.rules import timeline

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.rules.core.clauses import Clause
 from services.rules.core.condition import kinds
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import Explained, explain
+from services.rules.core.explaining.clauses import Clause
+from services.rules.core.explaining.explain import Explained, explain
 from services.rules.core.state import ITSELF, Account, Document, decode_document, encode_document
 from tests.rules.core.test_faults import broken
 from tests.rules.timeline import START, applied, at, event

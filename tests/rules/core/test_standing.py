@@ -6,8 +6,8 @@ import pytest
 
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import explain
-from services.rules.core.standing import REFUSALS, Next, Reason, foresee, reasons
+from services.rules.core.explaining.explain import explain
+from services.rules.core.explaining.standing import REFUSALS, Next, Reason, foresee, reasons
 from services.rules.core.state import ITSELF, Account
 from tests.rules.timeline import START, applied, at, day_of, event
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import Explained, explain
-from services.rules.core.standing import reasons
+from services.rules.core.explaining.explain import Explained, explain
+from services.rules.core.explaining.standing import reasons
 from services.rules.core.state import Account, decode_document, encode_document
 from shared.records import Event, decode_events_record, encode
 from tests.rules.timeline import START, applied, at, day_of, event, replay

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.rules.core.effects import Decision, Effects
-from services.rules.core.peers import PeerGroup
+from services.rules.core.peers.membership import PeerGroup
+from services.rules.core.peers.totals import Totals
 from services.rules.core.routes import Touch
 from services.rules.core.state import Account, Document, SubjectKey
-from services.rules.core.totals import Totals
 from shared.instants import SECOND, Instant
 from shared.records import Applied, Event, RunGoal, RunOpened, RunResolved
 

@@ -19,13 +19,13 @@ from pydantic import Field, model_validator
 
 from services.rules.core.bounds import at_least, at_most
 from services.rules.core.calendar import open_bucket
-from services.rules.core.clauses import Said
 from services.rules.core.condition import BoundaryLeaf, Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import amount, moment, number, percent, span
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField, Share
 from services.rules.core.metrics.buckets import Buckets
-from services.rules.core.peers import PeerGroup, PeersField, check_comparable
+from services.rules.core.peers.membership import PeerGroup, PeersField, check_comparable
 from services.rules.core.windows import bucket_count, first_whole, whole_buckets
-from services.rules.core.words import amount, moment, number, percent, span
 from shared.instants import Instant
 from shared.records import JsonObject
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said
 from services.rules.core.fields import Form
 from services.rules.core.traits import trait_path
 from shared.instants import Instant

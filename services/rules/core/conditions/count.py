@@ -21,8 +21,9 @@ from pydantic_core import PydanticCustomError
 
 from services.rules.core.bounds import Bounded, ShareOf, fewest, most
 from services.rules.core.calendar import HOURS, open_bucket
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import amount, events, moment, number, span
 from services.rules.core.fields import Duration, EventFilter, Measure, MeasureField
 from services.rules.core.metrics.buckets import Buckets
 from services.rules.core.metrics.contract import Metric
@@ -31,7 +32,6 @@ from services.rules.core.metrics.newest import NewestInstants, NewestKeys
 from services.rules.core.milestones import KEYS_AT_MOST
 from services.rules.core.traits import TraitDate, trait_path
 from services.rules.core.windows import bucket_calendar, bucket_count, whole_buckets
-from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import HOUR, Instant
 from shared.records import JsonObject
 

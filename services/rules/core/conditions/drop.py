@@ -14,11 +14,11 @@ Decided at each bucket boundary; while it is true the baseline stays the one at 
 
 from typing import Any
 
-from services.rules.core.adjusted import AdjustedShift
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
+from services.rules.core.explaining.words import number, percent
+from services.rules.core.peers.adjusted import AdjustedShift
 from services.rules.core.shift import Shift, ShiftLeaf
-from services.rules.core.words import number, percent
 from shared.records import JsonObject
 
 

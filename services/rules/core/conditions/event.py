@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from services.rules.core.clauses import Said, parts_of_matchers
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said, parts_of_matchers
+from services.rules.core.explaining.words import events
 from services.rules.core.fields import EventFilter
-from services.rules.core.words import events
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Self
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.cron import Cron
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import moment, span
 from services.rules.core.fields import Duration, Form
 from services.rules.core.traits import TraitDate, trait_path
-from services.rules.core.words import moment, span
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 

@@ -19,15 +19,15 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.rules.core.clauses import Clause, Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
+from services.rules.core.explaining.clauses import Clause, Said
+from services.rules.core.explaining.words import amount, events, moment, number, span
 from services.rules.core.fields import Duration, Form
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.metrics.seen import FirstSeen, LastSeen
 from services.rules.core.milestones import Milestone, reaching
 from services.rules.core.traits import TraitDate, trait_path
-from services.rules.core.words import amount, events, moment, number, span
 from shared.instants import Instant, show_instant
 from shared.records import JsonObject
 

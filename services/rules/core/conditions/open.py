@@ -20,12 +20,12 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.rules.core.bounds import Bounded
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
 from services.rules.core.conditions.event import Event
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import span
 from services.rules.core.fields import Duration
 from services.rules.core.metrics.things import Thing, Things
-from services.rules.core.words import span
 from shared.instants import DAY, Instant
 from shared.matchers import EventMatchers, asked, compile_matchers
 from shared.records import JsonObject

@@ -11,11 +11,11 @@
 A baseline of nothing is an infinite rise (shown as null); a current of nothing is none.
 """
 
-from services.rules.core.adjusted import AdjustedShift
 from services.rules.core.bounds import at_least
 from services.rules.core.condition import Combine, Leaf, Setting, single
+from services.rules.core.explaining.words import number, percent
+from services.rules.core.peers.adjusted import AdjustedShift
 from services.rules.core.shift import Shift, ShiftLeaf
-from services.rules.core.words import number, percent
 from shared.records import JsonObject
 
 

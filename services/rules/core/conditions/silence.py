@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import events, moment, span
 from services.rules.core.fields import Duration, EventFilter
 from services.rules.core.metrics.seen import LastSeen
-from services.rules.core.words import events, moment, span
 from shared.instants import DAY, Instant, show_instant
 from shared.records import JsonObject
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, RootModel
 
-from services.rules.core.clauses import Said, parts_of_matchers
 from services.rules.core.condition import Combine, Leaf, Metrics, Setting, Verdict, View, single
+from services.rules.core.explaining.clauses import Said, parts_of_matchers
 from shared.instants import Instant
 from shared.matchers import AccountMatchers, compile_matchers
 from shared.records import JsonObject

@@ -16,7 +16,7 @@ from services.rules.core.fields import Form, Measure
 from services.rules.core.metrics.buckets import Buckets, Number
 from services.rules.core.metrics.contract import key_of
 from services.rules.core.metrics.values import text_of
-from services.rules.core.totals import MILLION, Totals
+from services.rules.core.peers.totals import MILLION, Totals
 from services.rules.core.traits import trait_path
 from shared.instants import DAY, Instant, Microseconds
 from shared.matchers import reach

@@ -8,10 +8,10 @@ from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
-from services.rules.core.explain import Explained, explain
+from services.rules.core.explaining.explain import Explained, explain
+from services.rules.core.explaining.words import moment, span
 from services.rules.core.ids import share_of
 from services.rules.core.state import Account, Document, PlayState, SubjectKey, decode_document, encode_document
-from services.rules.core.words import moment, span
 from shared.instants import Instant
 
 # So many deadlines are looked ahead: a play that looks each day is followed for more than a year.

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from services.rules.core.clauses import Clause, lacking_in, of_matchers
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import Combination, ConditionForm, Leaf, Metrics, Setting, Verdict, View, kind_of
+from services.rules.core.explaining.clauses import Clause, lacking_in, of_matchers
 from services.rules.core.faults import place_of
 from services.rules.core.state import PlayState
 from shared.instants import Instant

@@ -8,10 +8,11 @@ in the baseline adjust nothing.
 
 from typing import Any
 
-from services.rules.core.clauses import Said
 from services.rules.core.condition import Metrics, Setting, View
+from services.rules.core.explaining.clauses import Said
+from services.rules.core.explaining.words import amount, moment, number, percent, span
 from services.rules.core.metrics.buckets import Buckets
-from services.rules.core.peers import ALL, PeerGroup
+from services.rules.core.peers.membership import ALL, PeerGroup
 from services.rules.core.shift import (
     BASELINE,
     BUCKET,
@@ -25,7 +26,6 @@ from services.rules.core.shift import (
     Shift,
     ShiftLeaf,
 )
-from services.rules.core.words import amount, moment, number, percent, span
 from shared.instants import Instant
 from shared.records import JsonObject
 
