@@ -50,6 +50,12 @@ async def test_the_guard_counts_what_went_out_in_the_span_before_each_run(stage:
     assert await held(stage) == ["run-2", "run-5"]
 
 
+async def test_a_run_exactly_a_span_later_has_room_again_and_one_before_has_not(stage: Stage) -> None:
+    for number, at in enumerate((MONDAY, MONDAY + HOUR, MONDAY + DAY - 1, MONDAY + DAY)):
+        await stage.take(opened(number, at, guard=TWO_A_DAY))
+    assert await held(stage) == ["run-2"]
+
+
 async def test_the_guard_counts_across_batches_and_a_repeated_record_only_once(stage: Stage) -> None:
     await stage.take(opened(0, guard=TWO_A_DAY))
     await stage.take(opened(0, guard=TWO_A_DAY))
