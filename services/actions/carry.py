@@ -9,14 +9,14 @@ from services.actions.connectors.contract import Outgoing
 from services.actions.core.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
 from services.actions.core.progress import step_at
 from services.actions.core.steps import Email, Message, Task, Webhook, parse_steps
-from services.actions.outbound import DEADLINE_SECONDS, AddressRefused, Http, Unreachable
 from services.actions.rendering import Rendered, context_of, render_step
-from services.actions.secrets import SecretMissing, mask, read_secret
 from services.actions.store import Leased
 from services.actions.templates import TemplateFailed
 from services.actions.workspace import Destination, Workspace
 from shared.clock import Clock
+from shared.outbound.http import DEADLINE_SECONDS, AddressRefused, Http, Unreachable
 from shared.records import RunOpened
+from shared.secrets import SecretMissing, mask, read_secret
 
 
 class Carried(NamedTuple):

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.actions.consumer import Consumer
 from services.actions.metrics import Metrics
-from services.actions.outbound import Http
 from services.actions.worker import Limits, Worker
 from shared.clock import Clock, wall_clock
 from shared.db.away import DATABASE_AWAY
 from shared.db.database import open_database, reading, require_current_schema
 from shared.log import open_log
 from shared.log.contract import Log
+from shared.outbound.http import Http
 from shared.settings import Settings
 from shared.telemetry import health_app
 

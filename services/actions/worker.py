@@ -21,7 +21,6 @@ from services.actions.ending import end_try, end_wait, name_of
 from services.actions.group_commit import End, GroupCommit
 from services.actions.guard import look_again
 from services.actions.metrics import Metrics
-from services.actions.outbound import DEADLINE_SECONDS, Http
 from services.actions.schedule import UNTIL_DONE
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, read_workspace
@@ -29,6 +28,7 @@ from shared.clock import Clock
 from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading
 from shared.instants import SECOND, Instant, Microseconds
+from shared.outbound.http import DEADLINE_SECONDS, Http
 from shared.telemetry import log_for
 
 logger = log_for("actions")

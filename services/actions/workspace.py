@@ -11,9 +11,9 @@ from services.actions import store
 from services.actions.connectors.contract import Connector, DestinationSettings, connectors, secret_references
 from services.actions.core.outcomes import Hold
 from services.actions.rendering import People
-from services.actions.secrets import SecretMissing, read_secret
 from shared.db.database import reading
 from shared.records import JsonObject
+from shared.secrets import SecretMissing, read_secret
 
 INBOX = "inbox"
 

@@ -17,13 +17,13 @@ from services.actions.carry import Carried
 from services.actions.consumer import Consumer
 from services.actions.ending import end_try
 from services.actions.metrics import Metrics
-from services.actions.outbound import Http
 from services.actions.rendering import People
 from services.actions.store import Leased
 from services.actions.worker import Limits, Worker
 from shared.db.tables import attempt, dead_letter, delivery, task, workspace
 from shared.instants import MINUTE, SECOND, parse_instant
 from shared.log.contract import Log, Record
+from shared.outbound.http import Http
 from shared.records import Guard, RunOpened, RunResolved, RunsRecord, encode
 
 MONDAY = parse_instant("2026-03-02T09:00:00Z")

@@ -9,9 +9,9 @@ from typing import Any
 import httpcore
 import pytest
 
-from services.actions.addresses import literal_refusal, refusal
 from services.actions.check import check_destination
-from services.actions.outbound import MAX_ANSWER, AddressRefused, Http, Unreachable
+from shared.outbound.addresses import literal_refusal, refusal
+from shared.outbound.http import MAX_ANSWER, AddressRefused, Http, Unreachable
 from tests.actions.scene import Tool
 
 PUBLIC = "93.184.216.34"

@@ -4,7 +4,7 @@
     ACCEPTS     which kinds of steps it can carry out
     send        carries one out, and says what it came to
 
-A connector raises nothing of its own: `Unreachable` and `AddressRefused` (services.actions.outbound), `SecretMissing` and
+A connector raises nothing of its own: `Unreachable` and `AddressRefused` (shared.outbound.http), `SecretMissing` and
 `TemplateFailed` are judged by the caller, the same for all.
 """
 
@@ -13,16 +13,14 @@ import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.actions.addresses import literal_refusal
 from services.actions.core.outcomes import Outcome
-from services.actions.outbound import Http
 from services.actions.rendering import Rendered
 from shared.instants import Instant
+from shared.outbound.http import Http
 from shared.records import RunOpened
 
 
@@ -50,31 +48,6 @@ class HttpSettings(DestinationSettings):
     def private(self) -> bool:
         """Whether addresses that are not public may be dialled."""
         return self.private_network == "allowed"
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a URL begins with https:// and names a host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL holds no user or password: use a secret")
-    if parts.port == 0:
-        raise ValueError("a port is from 1 to 65535")
-    return text
-
-
-HttpUrl = Annotated[str, AfterValidator(_url)]
-
-
-def url_refusal(url: str, *, private: bool) -> str | None:
-    """Why a destination may not be at this URL, as far as the URL itself tells; None when it may."""
-    parts = urlsplit(url)
-    if private:
-        return None
-    if parts.scheme != "https":
-        return "it must begin with https://, unless the destination says private_network: allowed"
-    why = literal_refusal(parts.hostname or "")
-    return None if why is None else f"{why}, unless the destination says private_network: allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ from pydantic import AfterValidator, Field
 
 from services.actions.connectors.contract import DestinationSettings, Outgoing
 from services.actions.core.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
-from services.actions.outbound import Http
 from services.actions.rendering import RenderedEmail, RenderedTask, facts
-from services.actions.secrets import SecretReference
 from shared.instants import datetime_of, show_instant
+from shared.outbound.http import Http
+from shared.secrets import SecretReference
 
 ACCEPTS = frozenset({"email", "task"})
 TIMEOUT_SECONDS = 25.0

@@ -9,7 +9,7 @@ doubled.
 
 from services.actions.connectors.contract import DestinationSettings, Outgoing
 from services.actions.core.outcomes import Delivered, Outcome
-from services.actions.outbound import Http
+from shared.outbound.http import Http
 
 ACCEPTS = frozenset({"task"})
 

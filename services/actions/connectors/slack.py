@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 
-from services.actions.connectors.contract import HttpSettings, Outgoing, url_refusal
+from services.actions.connectors.contract import HttpSettings, Outgoing
 from services.actions.core.outcomes import Delivered, GiveUp, Outcome
 from services.actions.core.retry import judge_answer
-from services.actions.outbound import Http
 from services.actions.rendering import RenderedTask, facts
-from services.actions.secrets import SecretReference
 from shared.instants import show_instant
+from shared.outbound.http import Http
+from shared.outbound.urls import url_refusal
+from shared.secrets import SecretReference
 
 ACCEPTS = frozenset({"task", "message"})
 # Slack's own limits: the text of a section, and of the message.

@@ -17,13 +17,14 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BeforeValidator, Field
 
-from services.actions.connectors.contract import HttpSettings, HttpUrl, Outgoing, url_refusal
+from services.actions.connectors.contract import HttpSettings, Outgoing
 from services.actions.core.outcomes import GiveUp, Outcome
 from services.actions.core.retry import judge_answer
-from services.actions.outbound import Http
 from services.actions.rendering import RenderedMessage, RenderedTask, RenderedWebhook
-from services.actions.secrets import SecretReference
 from shared.instants import SECOND, show_instant
+from shared.outbound.http import Http
+from shared.outbound.urls import HttpUrl, url_refusal
+from shared.secrets import SecretReference
 
 ACCEPTS = frozenset({"task", "message", "webhook"})
 _TYPES = {"task": "task.created", "message": "message.created", "webhook": "step.reached"}

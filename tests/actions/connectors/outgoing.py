@@ -11,7 +11,7 @@ from services.actions.connectors.contract import Outgoing
 from services.actions.core.steps import Email, Message, Task, Webhook, parse_steps
 from services.actions.rendering import People, context_of, render_step
 from services.actions.schedule import delivery_id
-from services.actions.secrets import read_secret
+from shared.secrets import read_secret
 from tests.actions.scene import MONDAY, run_opened
 
 STEPS: dict[str, dict[str, Any]] = {

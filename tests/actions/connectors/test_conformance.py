@@ -13,9 +13,9 @@ from services.actions.connectors.contract import connectors, secret_references
 from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
 from services.actions.core.retry import judge_answer
 from services.actions.core.steps import KINDS
-from services.actions.outbound import Http
 from services.actions.store import Leased
 from services.actions.workspace import Workspace, parse_destinations
+from shared.outbound.http import Http
 from shared.records import encode
 from tests.actions.connectors.outgoing import STEPS, mail_server_with
 from tests.actions.scene import MONDAY, run_opened

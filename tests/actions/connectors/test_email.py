@@ -10,7 +10,7 @@ import pytest
 from services.actions.connectors import email
 from services.actions.connectors.email import compose, judge_refusal
 from services.actions.core.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
-from services.actions.outbound import Http
+from shared.outbound.http import Http
 from tests.actions.connectors.outgoing import mail_server_with, outgoing
 
 

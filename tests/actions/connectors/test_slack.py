@@ -5,7 +5,7 @@ import pytest
 from services.actions.connectors import slack
 from services.actions.connectors.slack import MAX_SECTION, escape, message, said_ok
 from services.actions.core.outcomes import Delivered, GiveUp, Outcome
-from services.actions.outbound import Http
+from shared.outbound.http import Http
 from tests.actions.connectors.outgoing import outgoing
 from tests.actions.scene import Tool
 

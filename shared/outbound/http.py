@@ -1,4 +1,4 @@
-"""HTTP requests to destinations: the name is resolved once, every address checked, and a checked address dialled.
+"""HTTP requests to tools and vendors: the name is resolved once, every address checked, and a checked address dialled.
 
 No redirects, no proxies from the environment, no decompression; at most 64 kB of an answer is kept, and everything together has
 one deadline. `Host` and the TLS name stay those of the URL.
@@ -14,7 +14,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from services.actions.addresses import refusal
+from shared.outbound.addresses import refusal
 
 DEADLINE_SECONDS = 30.0
 RESOLVE_SECONDS = 5.0
@@ -32,7 +32,7 @@ class Unreachable(Exception):
 
 
 class AddressRefused(Exception):
-    """The destination's address is not one that we may dial. Nothing was sent."""
+    """The address is not one that we may dial. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             for address in addresses:
                 why = refusal(address)
                 if why is not None:
-                    raise AddressRefused(f"{why}: the destination would have to say private_network: allowed")
+                    raise AddressRefused(f"{why}: its settings would have to say private_network: allowed")
         refused: Exception = httpcore.ConnectError("no address")
         for address in addresses[:MAX_ADDRESSES]:
             try:
@@ -140,7 +140,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class Http:
-    """What connectors send with."""
+    """What connectors send with, and sources ask with."""
 
     def __init__(
         self,
@@ -165,7 +165,17 @@ class Http:
         }
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, private: bool = False) -> Answer:
-        """POST `body` and read the answer.
+        """POST `body` and read the answer. Raises as `request`."""
+        return await self.request("POST", url, body, headers, private=private)
+
+    async def get(self, url: str, headers: Mapping[str, str], *, private: bool = False) -> Answer:
+        """GET, and read the answer. Raises as `request`."""
+        return await self.request("GET", url, None, headers, private=private)
+
+    async def request(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, private: bool = False
+    ) -> Answer:
+        """One request and its answer.
 
         Raises:
             Unreachable: no complete answer within the deadline.
@@ -173,7 +183,7 @@ class Http:
         """
         try:
             async with asyncio.timeout(self._deadline):
-                async with self._clients[private].stream("POST", url, content=body, headers=dict(headers)) as response:
+                async with self._clients[private].stream(method, url, content=body, headers=dict(headers)) as response:
                     return Answer(response.status_code, response.headers, await _read(response))
         except TimeoutError:
             raise Unreachable(f"no complete answer within {self._deadline:g} s") from None
