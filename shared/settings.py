@@ -37,6 +37,9 @@ class Settings(BaseModel):
     documents_in_memory: int = Field(default=50_000, ge=1, alias="SUCCESSPLAYS_DOCUMENTS_IN_MEMORY")
     # How often a rules worker tries a record alone at which it fails, before it becomes a dead letter.
     record_tries: int = Field(default=3, ge=1, le=100, alias="SUCCESSPLAYS_RECORD_TRIES")
+    # What every key may send to one process of ingest: events a second, and so many at once after a pause.
+    events_per_second: int = Field(default=20_000, ge=1, alias="SUCCESSPLAYS_EVENTS_PER_SECOND")
+    events_at_once: int = Field(default=100_000, ge=1, alias="SUCCESSPLAYS_EVENTS_AT_ONCE")
     # Kafka's security, as aiokafka names it.
     kafka_security_protocol: str = Field(default="PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL")
     kafka_sasl_mechanism: str = Field(default="PLAIN", alias="KAFKA_SASL_MECHANISM")

@@ -64,6 +64,7 @@ _SHOWN = {
     408: "The body took longer than 30 s.",
     413: "More than 500 kB (unpacked) or 2,500 events. Nothing was stored.",
     415: "A Content-Type or Content-Encoding that is not taken.",
+    429: "More events than this key may send now: nothing was stored. Send them again after `Retry-After` seconds.",
     503: "The log is away, or overloaded: nothing is promised. Send it again with the same ids, after `Retry-After` seconds.",
 }
 
@@ -76,7 +77,8 @@ def described(success: int, what: str, shape: dict[str, Any], refusal: dict[str,
         answers[status] = {"description": meaning, "content": content}
     answers[400]["description"] = f"{refused} Or, as a problem: {_SHOWN[400]}"
     answers[400]["content"]["application/json"] = {"schema": refusal}
-    answers[503]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    for status in (429, 503):
+        answers[status]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     answers[401]["headers"] = {"WWW-Authenticate": {"schema": _TEXT}}
     return answers
 

@@ -16,6 +16,7 @@ from services.ingest.events_routes import events_router
 from services.ingest.intake import Intake, Journal
 from services.ingest.items import Item
 from services.ingest.metrics import Metrics
+from services.ingest.rate import GENEROUS, Allowance
 from services.ingest.segment_routes import segment_router, segment_schemas
 from shared.clock import Clock
 from shared.key_ring import KeyRing
@@ -34,10 +35,15 @@ def new_event_id() -> str:
 
 
 def ingest_routers(
-    log: Journal, keys: KeyRing, clock: Clock, registry: CollectorRegistry, new_id: Callable[[], str] = new_event_id
+    log: Journal,
+    keys: KeyRing,
+    clock: Clock,
+    registry: CollectorRegistry,
+    new_id: Callable[[], str] = new_event_id,
+    allowance: Allowance = GENEROUS,
 ) -> list[APIRouter]:
     """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it."""
-    intake = Intake(log, keys, clock, Metrics(registry), new_id)
+    intake = Intake(log, keys, clock, Metrics(registry), new_id, allowance)
     return [events_router(intake), segment_router(intake)]
 
 
@@ -47,7 +53,12 @@ def ingest_schemas() -> dict[str, Any]:
 
 
 def create_app(
-    log: Journal, keys: KeyRing, clock: Clock, registry: CollectorRegistry, new_id: Callable[[], str] = new_event_id
+    log: Journal,
+    keys: KeyRing,
+    clock: Clock,
+    registry: CollectorRegistry,
+    new_id: Callable[[], str] = new_event_id,
+    allowance: Allowance = GENEROUS,
 ) -> FastAPI:
     """The whole service: `/v1`, `/livez`, `/readyz`, `/metrics`. Log and keys are the caller's to open and close."""
     app = FastAPI(
@@ -57,7 +68,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for router in ingest_routers(log, keys, clock, registry, new_id):
+    for router in ingest_routers(log, keys, clock, registry, new_id, allowance):
         app.include_router(router)
     app.include_router(_health_router(log, registry))
     app.add_exception_handler(HTTPException, _http_problem)

@@ -1,8 +1,7 @@
 """From raw items to the log, and to an answer: what all routes do alike. One append a request; answered when the log has it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,6 +10,8 @@ import structlog
 from services.ingest.auth import require_writer
 from services.ingest.errors import NewId, Outcome, Problem, Refusal, Refused
 from services.ingest.metrics import Metrics
+from services.ingest.rate import GENEROUS, Allowance, Rates
+from services.ingest.room import Room
 from services.ingest.sender import Sender, Taken
 from shared import topics
 from shared.clock import Clock
@@ -52,6 +53,7 @@ class Intake:
         clock: Clock,
         metrics: Metrics,
         new_id: Callable[[], str],
+        allowance: Allowance = GENEROUS,
         most_waiting: int = MOST_BYTES_WAITING,
     ) -> None:
         self.metrics = metrics
@@ -59,19 +61,24 @@ class Intake:
         self._keys = keys
         self._clock = clock
         self._new_id = new_id
-        self._most_waiting = most_waiting
-        self._waiting = 0
+        self._rates = Rates(allowance)
+        self._room = Room(most_waiting)
 
     async def sender(self, presented: str | None) -> Sender:
-        """Who sends, received now. Raises Problem: 401, 403, 503."""
+        """Who sends, received now. Raises Problem: 401, 403, 429, 503."""
         key = await require_writer(self._keys, presented)
+        # A request counts as one item at least, whatever is in it; a flood is sent away before its bodies are read.
+        self._rates.take(key.key_id, 1)
         return Sender(key, self._clock(), self._journal.replay, self._new_id)
 
-    async def store(self, items: Iterable[bytes | msgspec.Raw], take: Take, sender: Sender) -> Outcome:
+    async def store(self, items: Sequence[bytes | msgspec.Raw], take: Take, sender: Sender) -> Outcome:
         """Store what can be taken, in the order of the request, and say what was not.
 
-        Raises Problem 503: the log is away. Some may have been stored all the same; sent again with their ids they count once.
+        Raises Problem: 429 more than the key may send now; 503 the log is away. Some may have been stored all the same then;
+        sent again with their ids they count once.
         """
+        if len(items) > 1:
+            self._rates.take(sender.key.key_id, len(items) - 1)
         taken: list[Taken] = []
         refused: list[Refusal] = []
         ids: list[NewId] = []
@@ -85,12 +92,12 @@ class Intake:
             if one.is_new:
                 ids.append(NewId(index=index, id=one.id))
         if taken:
-            await self._append([entry for one in taken for entry in one.entries])
+            await self._append(sender.key.key_id, [entry for one in taken for entry in one.entries])
         self._count(sender, len(taken), refused)
         return Outcome(accepted=len(taken), refused=refused, ids=ids)
 
-    async def _append(self, entries: list[Entry]) -> None:
-        with self._room_for(sum(len(entry.value) for entry in entries)):
+    async def _append(self, key_id: str, entries: list[Entry]) -> None:
+        with self._room.taken(key_id, sum(len(entry.value) for entry in entries)):
             began = time.monotonic()
             try:
                 await self._journal.append(topics.EVENTS, entries)
@@ -99,16 +106,6 @@ class Intake:
                 detail = "the log is away, so nothing can be promised: send it again, with the same ids"
                 raise Problem(503, "log_unavailable", detail, headers={"Retry-After": "2"}) from error
             self.metrics.append_seconds.observe(time.monotonic() - began)
-
-    @contextmanager
-    def _room_for(self, size: int) -> Iterator[None]:
-        if self._waiting + size > self._most_waiting:
-            raise Problem(503, "overloaded", "too much is waiting for the log: send it again later", headers={"Retry-After": "1"})
-        self._waiting += size
-        try:
-            yield
-        finally:
-            self._waiting -= size
 
     def _count(self, sender: Sender, accepted: int, refused: list[Refusal]) -> None:
         source = sender.key.source

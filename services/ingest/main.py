@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
 from services.ingest.opening import OpeningLog
+from services.ingest.rate import allowance_of
 from services.ingest.server import Server, http_server
 from shared.clock import wall_clock
 from shared.db.database import open_database
@@ -28,7 +29,8 @@ async def serve(settings: Settings) -> None:
     log = OpeningLog(lambda: open_log(settings, wall_clock), replay=settings.replay)
     try:
         keys = open_key_ring(settings, database)
-        server = http_server(create_app(log, keys, wall_clock, CollectorRegistry()), settings.host, settings.port)
+        app = create_app(log, keys, wall_clock, CollectorRegistry(), allowance=allowance_of(settings))
+        server = http_server(app, settings.host, settings.port)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         await _serve_while_opening(server, log)

@@ -30,7 +30,7 @@ class SlowJournal(RememberedJournal):
 
 async def test_what_the_log_cannot_take_in_time_is_sent_away_instead_of_kept() -> None:
     journal = SlowJournal()
-    intake = Intake(journal, ring((KEY, key_with())), lambda: NOW, Metrics(CollectorRegistry()), lambda: "new", most_waiting=150)
+    intake = Intake(journal, ring((KEY, key_with())), lambda: NOW, Metrics(CollectorRegistry()), lambda: "new", most_waiting=250)
     sender = await intake.sender(KEY)
     first = asyncio.create_task(intake.store([EVENT], read_item, sender))
     await journal.asked.wait()

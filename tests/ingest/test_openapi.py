@@ -29,9 +29,9 @@ async def test_every_path_is_described(document: dict[str, Any]) -> None:
     assert set(document["paths"]) == {*(f"/v1/{call}" for call in calls), "/livez", "/readyz", "/metrics"}
     for call in calls:
         route = document["paths"][f"/v1/{call}"]["post"]
-        assert set(route["responses"]) >= {"400", "401", "403", "413", "415", "503"}
+        assert set(route["responses"]) >= {"400", "401", "403", "408", "413", "415", "429", "503"}
         assert route["requestBody"]["content"]["application/json"]["schema"]
-        assert "Retry-After" in route["responses"]["503"]["headers"]
+        assert all("Retry-After" in route["responses"][status]["headers"] for status in ("429", "503"))
 
 
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

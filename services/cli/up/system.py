@@ -27,6 +27,7 @@ from services.console.first_keys import keep_key
 from services.console.main import put_together, ready
 from services.console.parts import Parts
 from services.ingest.app import create_app as create_ingest
+from services.ingest.rate import allowance_of
 from services.ingest.server import http_server
 from services.rules.explaining import explain_play
 from services.rules.main import run_worker
@@ -72,7 +73,7 @@ async def _run(
 
     app = one_port(
         create_console(parts),
-        create_ingest(parts.log, parts.keys, wall_clock, metrics.registry),
+        create_ingest(parts.log, parts.keys, wall_clock, metrics.registry, allowance=allowance_of(settings)),
         health_app(all_ready, metrics.registry),
     )
     server = http_server(app, settings.host, settings.port)
