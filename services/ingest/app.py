@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.ingest.answers import components, problem_answer
+from services.ingest.cloudevents_routes import cloudevents_router, cloudevents_schemas
 from services.ingest.errors import Problem
 from services.ingest.events_routes import events_router
 from services.ingest.intake import Intake, Journal
@@ -44,12 +45,12 @@ def ingest_routers(
 ) -> list[APIRouter]:
     """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it."""
     intake = Intake(log, keys, clock, Metrics(registry), new_id, allowance)
-    return [events_router(intake), segment_router(intake)]
+    return [events_router(intake), segment_router(intake), cloudevents_router(intake)]
 
 
 def ingest_schemas() -> dict[str, Any]:
     """What the routers refer to in OpenAPI's `components.schemas`."""
-    return components(Item) | segment_schemas()
+    return components(Item) | segment_schemas() | cloudevents_schemas()
 
 
 def create_app(

@@ -23,6 +23,14 @@ def read_object(raw: bytes) -> JsonObject:
 
     Raises Refused: it is none, or there is something in it that must not come in.
     """
+    value = read_value(raw)
+    if type(value) is not dict:
+        raise Refused("not_an_object", "", f"this is {kind_of(value)}; an object is needed")
+    return value
+
+
+def read_value(raw: bytes) -> Any:
+    """Read any JSON value. Raises Refused: it is none, or there is something in it that must not come in."""
     try:
         value = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -31,8 +39,6 @@ def read_object(raw: bytes) -> JsonObject:
     odd = _count_keys(value, 1) != len(_KEY.findall(raw)) or b"\\u0000" in raw
     if odd and (trap := find_trap(raw)) is not None:
         raise trap
-    if type(value) is not dict:
-        raise Refused("not_an_object", "", f"this is {kind_of(value)}; an object is needed")
     return value
 
 

@@ -25,7 +25,7 @@ def references(part: Any) -> list[str]:
 
 
 async def test_every_path_is_described(document: dict[str, Any]) -> None:
-    calls = ["events", "track", "identify", "group", "page", "screen", "alias", "batch"]
+    calls = ["events", "track", "identify", "group", "page", "screen", "alias", "batch", "cloudevents"]
     assert set(document["paths"]) == {*(f"/v1/{call}" for call in calls), "/livez", "/readyz", "/metrics"}
     for call in calls:
         route = document["paths"][f"/v1/{call}"]["post"]
