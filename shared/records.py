@@ -1,8 +1,8 @@
-"""The records on the log's two topics: the only thing that services share while they run.
+"""The records on the log's topics: the only thing that services share while they run.
 
 `events`, keyed by account (or by whom an event is about), carries `Event`, `Mapping`, `Tick`, `Applied`, `Paused` and
 `Resumed`. `runs`, keyed by account, carries `RunOpened`, `RunResolved` and `RunGoal`. A record is one JSON object whose `type`
-names its kind.
+names its kind. `notifications`, keyed by source and thing, carries `Notification`, from ingest to ingest.
 """
 
 import json
@@ -156,7 +156,23 @@ class RunGoal(msgspec.Struct, tag_field="type", tag="run.goal", omit_defaults=Tr
 
 RunsRecord = RunOpened | RunResolved | RunGoal
 
+
+class Notification(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """That something happened to a thing at a vendor's, who says no more: it is fetched, and then becomes events.
+
+    `id` is the vendor's, and with `source` names it; `vendor` is what came, as JSON.
+    """
+
+    id: str
+    source: str
+    thing: str
+    vendor: msgspec.Raw
+    received_at: Instant
+    occurred_at: Instant | None = None
+
+
 encode = msgspec.json.Encoder().encode
+decode_notification = msgspec.json.Decoder(Notification).decode
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 decode_events_record = msgspec.json.Decoder(EventsRecord).decode
 decode_runs_record = msgspec.json.Decoder(RunsRecord).decode

@@ -2,4 +2,5 @@
 
 EVENTS = "events"
 RUNS = "runs"
-ALL = (EVENTS, RUNS)
+NOTIFICATIONS = "notifications"
+ALL = (EVENTS, RUNS, NOTIFICATIONS)

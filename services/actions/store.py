@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.actions.hold_store import not_muted
-from shared.db.tables import attempt, dead_letter, delivery, destination_state, run_context, task, workspace
+from shared.db.tables import attempt, dead_letter, delivery, destination_state, run_context, task
 from shared.instants import Instant
 
 # What is kept of an answer or a reason, for people to read.
@@ -275,18 +275,6 @@ async def waits_behind_closed_tasks(connection: AsyncConnection, since: Instant,
 
 
 # ------------------------------------------------------------------ destinations
-
-
-async def newest_workspace(connection: AsyncConnection, known: int) -> tuple[int, dict[str, Any]] | None:
-    """The applied workspace, when it is newer than version `known`."""
-    found = await connection.execute(
-        select(workspace.c.version, workspace.c.document)
-        .where(workspace.c.version > known)
-        .order_by(workspace.c.version.desc())
-        .limit(1)
-    )
-    row = found.first()
-    return None if row is None else (row[0], row[1])
 
 
 async def destination_states(connection: AsyncConnection) -> dict[str, tuple[str, str | None]]:

@@ -12,6 +12,7 @@ from services.actions.connectors.contract import Connector, DestinationSettings,
 from services.actions.core.outcomes import Hold
 from services.actions.rendering import People
 from shared.db.database import reading
+from shared.db.workspace_store import newest_workspace
 from shared.records import JsonObject
 from shared.secrets import SecretMissing, read_secret
 
@@ -57,7 +58,7 @@ class Workspace:
 async def read_workspace(database: AsyncEngine, known: Workspace) -> Workspace:
     """The workspace as it is now: its document is read only when it is newer than the one that is known."""
     async with reading(database) as connection:
-        newer = await store.newest_workspace(connection, known.version)
+        newer = await newest_workspace(connection, known.version)
         states = await store.destination_states(connection)
     if newer is None and known.version == 0 and not known.destinations:
         newer = (0, {})

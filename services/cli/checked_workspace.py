@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from services.actions.check import check_destination
 from services.actions.connectors.contract import connectors
+from services.ingest.check import check_source
+from services.ingest.sources.contract import sources
 from shared.workspace.allowed import keys_at
 from shared.workspace.document import People, WorkspaceSettings
 from shared.workspace.files import PEOPLE, SETTINGS
@@ -38,7 +40,13 @@ def read_workspace(settings_text: str, people_text: str) -> ReadWorkspace:
     written, persons = read_yaml(settings_text, SETTINGS), read_yaml(people_text, PEOPLE)
     settings, wrong_settings = _model(WorkspaceSettings, written, SETTINGS)
     people, wrong_people = _model(People, persons, PEOPLE)
-    problems = [*wrong_settings, *wrong_people, *_destination_problems(written), *_member_problems(written, settings, people)]
+    problems = [
+        *wrong_settings,
+        *wrong_people,
+        *_destination_problems(written),
+        *_source_problems(written),
+        *_member_problems(written, settings, people),
+    ]
     return ReadWorkspace(
         problems,
         settings or WorkspaceSettings(),
@@ -90,6 +98,26 @@ def _destination_problems(written: Document) -> list[Problem]:
         problems += [
             problem_at(written.positions, SETTINGS, (*loc, *place), message, code="destination")
             for place, message in check_destination(name, entry)
+        ]
+    return problems
+
+
+def _source_problems(written: Document) -> list[Problem]:
+    problems: list[Problem] = []
+    for name, entry in _entries(written, "sources").items():
+        if not isinstance(entry, dict):
+            continue  # the model has said so
+        loc, source = ("sources", name), sources().get(str(entry.get("kind") or name))
+        if source is not None:
+            try:
+                source.settings.model_validate(entry)
+            except ValidationError as error:
+                allowed = partial(keys_at, source.settings, named={})
+                problems += problems_of(error, written.positions, SETTINGS, allowed, loc)
+                continue
+        problems += [
+            problem_at(written.positions, SETTINGS, (*loc, *place), message, code="source")
+            for place, message in check_source(name, entry)
         ]
     return problems
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.ingest.answers import components, problem_answer
 from services.ingest.cloudevents_routes import cloudevents_router, cloudevents_schemas
+from services.ingest.configured import ConfiguredSources
 from services.ingest.errors import Problem
 from services.ingest.events_routes import events_router
 from services.ingest.intake import Intake, Journal
@@ -19,6 +20,7 @@ from services.ingest.items import Item
 from services.ingest.metrics import Metrics
 from services.ingest.rate import GENEROUS, Allowance
 from services.ingest.segment_routes import segment_router, segment_schemas
+from services.ingest.sources_routes import sources_router
 from shared.clock import Clock
 from shared.key_ring import KeyRing
 from shared.telemetry import health_answer
@@ -42,10 +44,15 @@ def ingest_routers(
     registry: CollectorRegistry,
     new_id: Callable[[], str] = new_event_id,
     allowance: Allowance = GENEROUS,
+    configured: ConfiguredSources | None = None,
 ) -> list[APIRouter]:
-    """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it."""
+    """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it.
+
+    Without `configured` there are no vendors' webhooks.
+    """
     intake = Intake(log, keys, clock, Metrics(registry), new_id, allowance)
-    return [events_router(intake), segment_router(intake), cloudevents_router(intake)]
+    routers = [events_router(intake), segment_router(intake), cloudevents_router(intake)]
+    return routers if configured is None else [*routers, sources_router(intake, configured)]
 
 
 def ingest_schemas() -> dict[str, Any]:
@@ -60,6 +67,7 @@ def create_app(
     registry: CollectorRegistry,
     new_id: Callable[[], str] = new_event_id,
     allowance: Allowance = GENEROUS,
+    configured: ConfiguredSources | None = None,
 ) -> FastAPI:
     """The whole service: `/v1`, `/livez`, `/readyz`, `/metrics`. Log and keys are the caller's to open and close."""
     app = FastAPI(
@@ -69,7 +77,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for router in ingest_routers(log, keys, clock, registry, new_id, allowance):
+    for router in ingest_routers(log, keys, clock, registry, new_id, allowance, configured):
         app.include_router(router)
     app.include_router(_health_router(log, registry))
     app.add_exception_handler(HTTPException, _http_problem)

@@ -15,6 +15,7 @@ from services.ingest.room import Room
 from services.ingest.sender import Sender, Taken
 from shared import topics
 from shared.clock import Clock
+from shared.instants import Instant
 from shared.key_ring import KeyRing
 from shared.log.contract import Entry, LogUnavailable
 
@@ -92,15 +93,23 @@ class Intake:
             if one.is_new:
                 ids.append(NewId(index=index, id=one.id))
         if taken:
-            await self._append(sender.key.key_id, [entry for one in taken for entry in one.entries])
+            await self.append(topics.EVENTS, [entry for one in taken for entry in one.entries], sender.key.key_id)
         self._count(sender, len(taken), refused)
         return Outcome(accepted=len(taken), refused=refused, ids=ids)
 
-    async def _append(self, key_id: str, entries: list[Entry]) -> None:
-        with self._room.taken(key_id, sum(len(entry.value) for entry in entries)):
+    def now(self) -> Instant:
+        """When a request that is read now is received."""
+        return self._clock()
+
+    async def append(self, topic: str, entries: list[Entry], sharer: str) -> None:
+        """Append durably. `sharer` is the key or the source that has a share of what may wait for the log.
+
+        Raises Problem 503: the log is away, or too much waits for it.
+        """
+        with self._room.taken(sharer, sum(len(entry.value) for entry in entries)):
             began = time.monotonic()
             try:
-                await self._journal.append(topics.EVENTS, entries)
+                await self._journal.append(topic, entries)
             except LogUnavailable as error:
                 _log.warning("ingest.log_unavailable", entries=len(entries), error=str(error))
                 detail = "the log is away, so nothing can be promised: send it again, with the same ids"

@@ -6,6 +6,7 @@ import signal
 from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
+from services.ingest.configured import ConfiguredSources, sources_in
 from services.ingest.opening import OpeningLog
 from services.ingest.rate import allowance_of
 from services.ingest.server import Server, http_server
@@ -29,7 +30,8 @@ async def serve(settings: Settings) -> None:
     log = OpeningLog(lambda: open_log(settings, wall_clock), replay=settings.replay)
     try:
         keys = open_key_ring(settings, database)
-        app = create_app(log, keys, wall_clock, CollectorRegistry(), allowance=allowance_of(settings))
+        configured, allowance = ConfiguredSources(sources_in(database)), allowance_of(settings)
+        app = create_app(log, keys, wall_clock, CollectorRegistry(), allowance=allowance, configured=configured)
         server = http_server(app, settings.host, settings.port)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.end)

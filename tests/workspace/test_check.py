@@ -227,3 +227,19 @@ def test_what_is_no_play_at_all() -> None:
     for text in ("", "- 1", "5"):
         (problem,) = check({"plays/a.yaml": text}).problems
         assert "a play is a mapping" in problem.message
+
+
+def source_problem(entry: str) -> Problem:
+    (problem,) = workspace(settings=f"{SETTINGS}sources:\n  {entry}\n").checked.problems
+    assert problem.line == SETTINGS.count("\n") + 2
+    return problem
+
+
+def test_a_source_says_how_it_is_proven() -> None:
+    assert "needs a secret or a token" in source_problem("standard_webhooks: {}").message
+
+
+def test_what_is_wrong_with_a_source_is_said_at_its_place() -> None:
+    assert "did you mean standard_webhooks?" in source_problem('standard_webhoks: {secret: "env:A"}').message
+    assert "hunter2" not in source_problem("standard_webhooks: {secret: hunter2}").message
+    assert source_problem('standard_webhooks: {secret: "env:A", acount: id}').nearest == "account"

@@ -27,6 +27,7 @@ from services.console.first_keys import keep_key
 from services.console.main import put_together, ready
 from services.console.parts import Parts
 from services.ingest.app import create_app as create_ingest
+from services.ingest.configured import ConfiguredSources, sources_in
 from services.ingest.rate import allowance_of
 from services.ingest.server import http_server
 from services.rules.explaining import explain_play
@@ -73,7 +74,14 @@ async def _run(
 
     app = one_port(
         create_console(parts),
-        create_ingest(parts.log, parts.keys, wall_clock, metrics.registry, allowance=allowance_of(settings)),
+        create_ingest(
+            parts.log,
+            parts.keys,
+            wall_clock,
+            metrics.registry,
+            allowance=allowance_of(settings),
+            configured=ConfiguredSources(sources_in(parts.database)),
+        ),
         health_app(all_ready, metrics.registry),
     )
     server = http_server(app, settings.host, settings.port)
