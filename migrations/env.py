@@ -5,7 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from shared.db.tables import Json, metadata
+from shared.db import tables
+from shared.db.columns import Json
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -18,7 +19,7 @@ def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Lit
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=tables.event.metadata,
     # SQLite cannot alter a column in place: Alembic then makes the table anew.
     render_as_batch=True,
     render_item=render_item,

@@ -39,6 +39,9 @@ _BODY, _SUM = 27, 6
 _KEY = re.compile(rf"sp_({'|'.join(SCOPES)})_([0-9A-Za-z]{{{_BODY}}})([0-9A-Za-z]{{{_SUM}}})")
 _PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?")
 
+# As browsers write it in `Origin`: in lower case, without a path, https but on the developer's own machine.
+_ORIGIN = re.compile(r"(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://(localhost|127\.0\.0\.1|\[::1\]))(:[1-9][0-9]{0,4})?")
+
 
 class KeyInvalid(ValueError):
     """A key cannot be made as asked; the message says what is allowed."""
@@ -48,7 +51,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a key, which is everything but the key.
 
     `source` names the events that come in with it. `events` limits it to names (`ticket.created`) and beginnings (`ticket.*`);
-    None is every name. `traits` says whether it may tell traits and who belongs to which account. `prefix` is what people see.
+    None is every name. `traits` names the traits that it may tell, None is all; with none at all it may not tell either who
+    belongs to which account. `origins` are the web pages that may use it: only a browser's key has any. `prefix` is what people
+    see.
     """
 
     key_id: str
@@ -56,7 +61,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     source: str = "api"
     events: tuple[str, ...] | None = None
-    traits: bool = True
+    traits: tuple[str, ...] | None = None
+    origins: tuple[str, ...] = ()
     created_at: Instant = 0
     revoked_at: Instant | None = None
 
@@ -71,6 +77,15 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
             return True
         return any(name == allowed or (allowed.endswith("*") and name.startswith(allowed[:-1])) for allowed in self.events)
 
+    @property
+    def may_tell_identity(self) -> bool:
+        """Whether it may tell who belongs to which account, and any traits."""
+        return self.traits != ()
+
+    def may_tell(self, trait: str) -> bool:
+        """Whether it may tell this trait."""
+        return self.traits is None or trait in self.traits
+
 
 def make_key(
     kind: str,
@@ -78,12 +93,15 @@ def make_key(
     now: Instant,
     source: str = "api",
     events: Sequence[str] | None = None,
-    traits: bool = True,
+    traits: Sequence[str] | None = None,
+    origins: Sequence[str] = (),
     chance: Chance = secrets.token_bytes,
 ) -> tuple[str, ApiKey]:
     """A new key, to be shown once, and what to keep of it (beside `hash_key` of the key).
 
-    Raises KeyInvalid: no such kind, no source, or a pattern that could match no event's name.
+    With `origins` it is a browser's key: anybody can read it, so it may do nothing but send events, and tells no traits.
+
+    Raises KeyInvalid: no such kind, no source, a pattern that could match no event's name, no trait's name, no origin.
     """
     if kind not in SCOPES:
         raise KeyInvalid(f"there are no keys of kind {kind!r}: use {', '.join(SCOPES)}")
@@ -94,6 +112,11 @@ def make_key(
             raise KeyInvalid(
                 f"{pattern!r} matches no event: write a name such as ticket.created, or a beginning such as ticket.*"
             )
+    if any(not trait or len(trait) > 100 for trait in traits or ()):
+        raise KeyInvalid("the name of a trait has between 1 and 100 characters")
+    if origins:
+        _require_browser(kind, traits, origins)
+        traits = ()
     opening = f"sp_{kind}_{_base62(chance(20), _BODY)}"
     text = opening + _checksum(opening)
     known = ApiKey(
@@ -102,10 +125,21 @@ def make_key(
         scopes=SCOPES[kind],
         source=source,
         events=None if events is None else tuple(events),
-        traits=traits,
+        traits=None if traits is None else tuple(traits),
+        origins=tuple(origins),
         created_at=now,
     )
     return text, known
+
+
+def _require_browser(kind: str, traits: Sequence[str] | None, origins: Sequence[str]) -> None:
+    if kind != "write":
+        raise KeyInvalid(f"a browser's key is there for all to read: it may only send events, so it is of kind write, not {kind}")
+    if traits:
+        raise KeyInvalid("a browser's key tells no traits: anybody could make them up")
+    for origin in origins:
+        if _ORIGIN.fullmatch(origin) is None:
+            raise KeyInvalid(f"{origin!r} is no origin: write it as browsers send it, such as https://app.acme.example")
 
 
 def given_key(kind: str, *, source: str = "api") -> ApiKey:

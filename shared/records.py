@@ -28,6 +28,8 @@ class Event(msgspec.Struct, tag_field="type", tag="event", omit_defaults=True, k
     user_id: str | None = None
     # Whom the event is about while its account is unknown: the alias it is logged under, such as `user:u1`, `email:a@b.example`.
     about: str | None = None
+    # The aliases that are tried after it, one after the other, while none is known to mean an account.
+    else_about: tuple[str, ...] = ()
     # The aliases under which it was logged before this one, so that aliases in a circle do not send it round for ever.
     via: tuple[str, ...] = ()
     occurred_at: Instant | None = None
@@ -60,6 +62,8 @@ class Mapping(msgspec.Struct, tag_field="type", tag="mapping", omit_defaults=Tru
     alias: str
     account_id: str | None = None
     same_as: str | None = None
+    # The aliases that were told of it, the last of them by this record, because events that came by `alias` went on to them.
+    told: tuple[str, ...] = ()
 
 
 class Tick(msgspec.Struct, tag_field="type", tag="tick", omit_defaults=True, kw_only=True):

@@ -15,7 +15,7 @@ from services.ingest.errors import Refused
 from services.ingest.json_read import read_object
 from services.ingest.json_scan import escaped
 from services.ingest.names import LONGEST, normalise
-from services.ingest.sender import Sender, Taken, event_entry, log_time, read_instant, require_allowed
+from services.ingest.sender import Sender, Taken, event_entry, log_time, read_instant, require_allowed, require_traits
 from shared.instants import Instant
 from shared.records import Event, JsonObject, as_json
 
@@ -117,6 +117,8 @@ def _taken(item: Item, sender: Sender) -> Taken:
     if not name:
         raise Refused("bad_value", "/name", f"{item.name!r} has neither a letter nor a digit")
     require_allowed(sender, name, "/name", traits=item.traits is not None or item.user_traits is not None)
+    require_traits(sender, item.traits, "/traits")
+    require_traits(sender, item.user_traits, "/user_traits")
     occurred_at = None if item.occurred_at is None else read_instant(item.occurred_at, "/occurred_at")
     if item.imported and occurred_at is None:
         raise Refused("missing_field", "/occurred_at", "imported history must say when it happened")

@@ -21,7 +21,16 @@ from services.ingest.errors import Refused
 from services.ingest.items import LONGEST_ID, Id, email_alias, id_of, wrong_field
 from services.ingest.json_read import read_object
 from services.ingest.names import LONGEST, normalise
-from services.ingest.sender import Sender, Taken, event_entry, log_time, mapping_entry, read_instant, require_allowed
+from services.ingest.sender import (
+    Sender,
+    Taken,
+    event_entry,
+    log_time,
+    mapping_entry,
+    read_instant,
+    require_allowed,
+    require_traits,
+)
 from shared.instants import Instant
 from shared.log.contract import Entry
 from shared.records import Event, JsonObject, Mapping, as_json
@@ -197,6 +206,8 @@ def _account(message: Message) -> str | None:
 def _event(message: Message, message_id: str, sender: Sender, when: _When, name: str, **content: Any) -> Entry:
     pointer = "/event" if message.event else ""
     require_allowed(sender, name, pointer, traits="traits" in content or "user_traits" in content)
+    for field in ("traits", "user_traits"):
+        require_traits(sender, content.get(field), "/traits")
     who, account_id = _who(message), _account(message)
     event = Event(
         id=message_id,

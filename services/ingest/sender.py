@@ -6,10 +6,11 @@ from typing import NamedTuple
 import msgspec
 
 from services.ingest.errors import Refused
+from services.ingest.json_scan import escaped
 from shared.instants import Instant, parse_instant
 from shared.keys import ApiKey
 from shared.log.contract import Entry
-from shared.records import Event, Mapping, encode
+from shared.records import Event, JsonObject, Mapping, encode
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -40,11 +41,18 @@ def mapping_entry(mapping: Mapping, at: Instant | None) -> Entry:
 
 
 def require_allowed(sender: Sender, name: str, pointer: str, *, traits: bool) -> None:
-    """Raises Refused: the key may not send events of this name, or tell traits."""
+    """Raises Refused: the key may not send events of this name, or tell traits at all."""
     if not sender.key.may_send(name):
         raise Refused("not_allowed", pointer, f"this key may not send {name!r}")
-    if traits and not sender.key.traits:
+    if traits and not sender.key.may_tell_identity:
         raise Refused("not_allowed", "", "this key may not tell traits, or who belongs to which account")
+
+
+def require_traits(sender: Sender, traits: JsonObject | None, pointer: str) -> None:
+    """Raises Refused: the key may not tell one of these traits. `pointer` is where they stand."""
+    for trait in traits or ():
+        if not sender.key.may_tell(trait):
+            raise Refused("not_allowed", f"{pointer}/{escaped(trait)}", f"this key may not tell the trait {trait!r}")
 
 
 def read_instant(text: str, pointer: str) -> Instant:

@@ -1,11 +1,19 @@
-"""What the partition of an alias does with the events and mappings that are logged under it."""
+"""What the partition of an alias does with the events and mappings that are logged under it.
+
+An event that goes on to another alias leaves a trail: by which aliases it came, and where it went. What is learnt later of one of
+them is told along the trail, from partition to partition behind the events, and releases those that wait.
+
+    zendesk:org:99 ──event──► email:jo@acme.example ──event──► domain:acme.example (waits)
+    zendesk:org:99 ──means acme──► ...              ──means acme──► ...  (released)
+"""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from services.rules.bulk import Row
-from services.rules.core.identity import Meaning, domain_alias, forward, key_of, meaning_of
+from services.rules.core.identity import Meaning, came_by, forward, key_of, meaning_of, release
 from services.rules.heard import About
 from services.rules.reading import Slice
 from services.rules.rows import Rows
@@ -15,28 +23,43 @@ from shared.records import Event, Mapping
 decode_event = msgspec.json.Decoder(Event).decode
 
 
-def aliases_of(parts: Iterable[Slice]) -> tuple[set[str], set[str]]:
-    """The aliases whose meaning a batch needs, and those under which events may wait that it releases."""
-    meant: set[str] = set()
-    released: set[str] = set()
+class Needed(NamedTuple):
+    """What a batch needs to know of aliases."""
+
+    # Those whose meaning matters.
+    meant: set[str]
+    # Those under which events may wait that it releases.
+    released: set[str]
+    # (alias, what is learnt): where events may have gone.
+    trails: set[tuple[str, str]]
+
+
+def needed_by(parts: Iterable[Slice]) -> Needed:
+    """What a batch needs to know of aliases."""
+    needed = Needed(set(), set(), set())
     for part in parts:
         for record, key, _ in part.abouts:
-            meant.add(key)
+            needed.meant.add(key)
             if isinstance(record, Mapping):
-                released.add(key)
-    return meant, released
+                needed.released.add(key)
+                needed.trails.add((key, record.alias))
+    return needed
 
 
 class Identity:
     """The aliases of one batch: what is known of them, changed as its records are taken in order."""
 
-    def __init__(self, meanings: dict[str, Meaning], waiting: Iterable[Row], rows: Rows) -> None:
-        """`waiting` are (about, source, id, record)."""
+    def __init__(self, meanings: dict[str, Meaning], waiting: Iterable[Row], trails: Iterable[Row], rows: Rows) -> None:
+        """`waiting` are (about, source, id, record), `trails` (alias, via, onward)."""
         self._meanings = meanings
         self._rows = rows
         self._waiting: dict[str, dict[tuple[str, str], Event]] = {}
         for about, source, name, record in waiting:
             self._waiting.setdefault(about, {})[(source, name)] = decode_event(record)
+        # The order of their names: each told at once, they are appended in the same order whatever the database answers.
+        self._trails: dict[tuple[str, str], dict[str, None]] = {}
+        for alias, via, onward in sorted(trails):
+            self._trails.setdefault((alias, via), {})[onward] = None
 
     def take(self, part: Slice) -> None:
         """Take the partition's records that are about an alias."""
@@ -53,37 +76,54 @@ class Identity:
             return
         onward = forward(event, self._meanings.get(about.key), about.at)
         if onward is not None:
-            self._rows.log_again(owner, onward)
+            self._send_on(part, event, onward)
         else:
             self._rows.add_unassigned(about.key, event, part.owned.partition, about.at)
             self._waiting.setdefault(about.key, {}).setdefault((event.source, event.id), event)
 
+    def _send_on(self, part: Slice, event: Event, onward: Event) -> None:
+        self._rows.log_again(part.owned.owner, onward)
+        if onward.account_id is not None or onward.about is None:
+            return
+        here = event.about or ""
+        for via in came_by(event):
+            if onward.about not in self._trails.setdefault((here, via), {}):
+                self._trails[here, via][onward.about] = None
+                self._rows.add_trail(here, via, onward.about, part.owned.partition)
+
     def _learn(self, part: Slice, mapping: Mapping, key: str, at: Instant) -> None:
-        meaning = meaning_of(mapping)
+        meaning, place = meaning_of(mapping), mapping.told[-1] if mapping.told else mapping.alias
         if meaning is None:
             return
-        owner, domain = part.owned.owner, domain_alias(mapping.alias)
-        if key == domain:
-            self._release_from_domain(part, mapping, meaning, key, at)
-        elif key != mapping.alias:
-            self._rows.log_mapping(owner, mapping, mapping.alias, at)
-        else:
-            if self._meanings.get(key) != meaning:
-                self._meanings[key] = meaning
-                self._rows.add_alias(key, meaning, part.owned.partition, at)
-                if domain is not None:
-                    # Events of this address that came before may wait where its domain is kept.
-                    self._rows.log_mapping(owner, mapping, domain, at)
-            self._release(owner, key, list(self._waiting.get(key, {}).values()), meaning, at)
+        if key != place:
+            self._rows.log_mapping(part.owned.owner, mapping, place, at)
+            return
+        if mapping.told:
+            self._tell_on(part, mapping, meaning, key, at)
+        elif self._meanings.get(key) != meaning:
+            self._meanings[key] = meaning
+            self._rows.add_alias(key, meaning, part.owned.partition, at)
+            self._tell_on(part, mapping, meaning, key, at)
+        self._release(part, mapping.alias, meaning, key, at)
 
-    def _release_from_domain(self, part: Slice, mapping: Mapping, meaning: Meaning, key: str, at: Instant) -> None:
-        of_address = [event for event in self._waiting.get(key, {}).values() if event.via[-1:] == (mapping.alias,)]
-        self._release(part.owned.owner, key, of_address, meaning, at)
+    def _tell_on(self, part: Slice, mapping: Mapping, meaning: Meaning, key: str, at: Instant) -> None:
+        """Have those told to whom events went on from here; each once on a way, since aliases may lie in a circle.
 
-    def _release(self, owner: str, key: str, events: list[Event], meaning: Meaning, at: Instant) -> None:
-        for event in events:
-            onward = forward(event, meaning, at)
+        When it is an account, no event will come this way without one, and the trail ends.
+        """
+        for onward in self._trails.get((key, mapping.alias), {}):
+            if onward not in (mapping.alias, *mapping.told):
+                told = msgspec.structs.replace(mapping, told=(*mapping.told, onward))
+                self._rows.log_mapping(part.owned.owner, told, onward, at)
+            if meaning.account_id is not None:
+                self._rows.end_trail(key, mapping.alias, onward)
+        if meaning.account_id is not None:
+            self._trails.pop((key, mapping.alias), None)
+
+    def _release(self, part: Slice, alias: str, meaning: Meaning, key: str, at: Instant) -> None:
+        for name, event in list(self._waiting.get(key, {}).items()):
+            onward = release(event, alias, meaning, at) if alias in came_by(event) else None
             if onward is not None:
-                self._rows.log_again(owner, onward)
-                self._rows.released.append((key, event.source, event.id))
-                del self._waiting[key][(event.source, event.id)]
+                self._send_on(part, event, onward)
+                self._rows.released.append((key, *name))
+                del self._waiting[key][name]

@@ -13,7 +13,7 @@ from itertools import chain
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.rules import activation, peer_store, store
-from services.rules.aliases import Identity, aliases_of
+from services.rules.aliases import Identity, needed_by
 from services.rules.catalog import Catalog, Plays, encode_catalog
 from services.rules.due import add_due
 from services.rules.heard import Poison
@@ -58,7 +58,7 @@ class Batch:
         # Peers who are compared from now on.
         self._begun: list[Part] = []
         self._known: dict[bytes, set[int]] = {}
-        self._identity = Identity({}, [], self.rows)
+        self._identity = Identity({}, [], [], self.rows)
 
     @property
     def duplicates(self) -> int:
@@ -139,10 +139,11 @@ class Batch:
         self._keep()
 
     async def _identify(self, connection: AsyncConnection) -> None:
-        meant, released = aliases_of(self.parts)
-        if meant:
-            meanings = await store.find_meanings(connection, list(meant))
-            self._identity = Identity(meanings, await store.find_waiting(connection, list(released)), self.rows)
+        needed = needed_by(self.parts)
+        if needed.meant:
+            meanings = await store.find_meanings(connection, list(needed.meant))
+            waiting = await store.find_waiting(connection, list(needed.released))
+            self._identity = Identity(meanings, waiting, await store.find_trails(connection, needed.trails), self.rows)
 
     async def _carefully(self, database: AsyncEngine, known: Known) -> None:
         broken = [work for work in self._works.values() if work.broken is not None]

@@ -32,6 +32,7 @@ _RUN: Columns = (
 )
 _DECISION: Columns = ("decision_id", "play", "version", "account_id", "subject", "at", "reason", "detail")
 _ALIAS: Columns = ("alias", "partition", "account_id", "same_as", "since")
+_TRAIL: Columns = ("alias", "via", "onward", "partition")
 _UNASSIGNED: Columns = ("about", "source", "id", "partition", "received_at", "name", "record")
 _HEARD: Columns = ("name", "partition", "at")
 _PEER_TOTAL: Columns = ("peers", "partition", "day", "closed", "document")
@@ -56,6 +57,8 @@ class Rows:
         self.already: Counter[tuple[int, str]] = Counter()
         self.decisions: list[Row] = []
         self.aliases: dict[str, Row] = {}
+        # By (alias, via, onward): the whole row, or None where it ends.
+        self.trails: dict[tuple[str, str, str], Row | None] = {}
         self.unassigned: list[Row] = []
         self.released: list[Row] = []
         self.dead_letters: list[Row] = []
@@ -79,6 +82,7 @@ class Rows:
         yield tables.alias, _ALIAS, list(self.aliases.values()), False
         yield tables.run, _RUN, self.runs, True
         yield tables.decision, _DECISION, self.decisions, True
+        yield tables.trail, _TRAIL, [row for row in self.trails.values() if row is not None], True
         yield tables.unassigned, _UNASSIGNED, self.unassigned, True
         yield tables.dead_letter, _DEAD_LETTER, self.dead_letters, True
 
@@ -152,6 +156,14 @@ class Rows:
     def add_alias(self, alias: str, meaning: Meaning, partition: int, since: Instant) -> None:
         """Keep what an alias means; of several the last counts."""
         self.aliases[alias] = (alias, partition, meaning.account_id, meaning.same_as, since)
+
+    def add_trail(self, alias: str, via: str, onward: str, partition: int) -> None:
+        """Keep that events which came by `via` went on from `alias` to `onward`."""
+        self.trails[alias, via, onward] = (alias, via, onward, partition)
+
+    def end_trail(self, alias: str, via: str, onward: str) -> None:
+        """Forget that."""
+        self.trails[alias, via, onward] = None
 
     def add_unassigned(self, about: str, event: Event, partition: int, received_at: Instant) -> None:
         """Keep an event whose account is not known."""

@@ -207,6 +207,11 @@ async def find_waiting(connection: AsyncConnection, aliases: Sequence[str]) -> l
     return [row[:4] for row in sorted(found, key=lambda row: (row[4], row[1], row[2]))]
 
 
+async def find_trails(connection: AsyncConnection, learnt: Iterable[tuple[str, str]]) -> list[Row]:
+    """(alias, via, onward): where events went on to from an alias, by the alias and one by which they came."""
+    return await bulk.look_up(connection, tables.trail, ("alias", "via"), list(learnt), ("alias", "via", "onward"))
+
+
 def _ones(values: Iterable[str]) -> list[Row]:
     return [(value,) for value in values]
 
@@ -264,6 +269,8 @@ async def write(connection: AsyncConnection, rows: Rows) -> None:
     await bulk.update(connection, tables.run, ("run_id",), ("goal_at", "goal"), rows.goals)
     await bulk.delete(connection, tables.subject, ("account_id", "kind", "value"), rows.forgotten_subjects)
     await bulk.delete(connection, tables.unassigned, ("about", "source", "id"), rows.released)
+    ended = [trail for trail, row in rows.trails.items() if row is None]
+    await bulk.delete(connection, tables.trail, ("alias", "via", "onward"), ended)
 
 
 async def clear_deadlines(connection: AsyncConnection, account_id: str, subjects: Sequence[SubjectKey]) -> None:

@@ -22,7 +22,8 @@ async def create_key(connection: AsyncConnection, key: ApiKey, hashed: bytes) ->
             scopes=list(key.scopes),
             source=key.source,
             events=None if key.events is None else list(key.events),
-            traits=key.traits,
+            traits=None if key.traits is None else list(key.traits),
+            origins=list(key.origins) or None,
             created_at=key.created_at,
             revoked_at=key.revoked_at,
         )
@@ -60,7 +61,8 @@ def _key_of(row: Row[Any]) -> ApiKey:
         scopes=tuple(row.scopes),
         source=row.source,
         events=None if row.events is None else tuple(row.events),
-        traits=row.traits,
+        traits=None if row.traits is None else tuple(row.traits),
+        origins=tuple(row.origins or ()),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
     )

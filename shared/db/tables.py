@@ -4,32 +4,9 @@ Instants are BIGINT microseconds (`shared.instants`). JSON that only we read is 
 JSON that people query is JSON (JSONB on PostgreSQL).
 """
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-# SQLite gives row ids only to INTEGER PRIMARY KEY.
-RowId = BigInteger().with_variant(Integer(), "sqlite")
+from shared.db.columns import Json, RowId, metadata
 
 # ------------------------------------------------------------------ the log's progress
 
@@ -140,6 +117,17 @@ alias = Table(
     Column("account_id", Text),
     Column("same_as", Text),
     Column("since", BigInteger, nullable=False),
+)
+
+# Where events without an account went on to: from `alias` to `onward`, having come by `via` (which may be `alias`). What is
+# learnt of `via` is told to `onward`.
+trail = Table(
+    "trail",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("via", Text, primary_key=True),
+    Column("onward", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
 )
 
 # Events whose account is not known yet, kept under whom they are about.
@@ -385,7 +373,10 @@ api_key = Table(
     Column("scopes", Json, nullable=False),
     Column("source", Text, nullable=False),
     Column("events", Json),
-    Column("traits", Boolean, nullable=False),
+    # Names of traits that it may tell; null: all.
+    Column("traits", Json),
+    # Origins of the web pages that may use it (`https://app.acme.example`); null: it is no browser's key.
+    Column("origins", Json),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
     UniqueConstraint("hash"),

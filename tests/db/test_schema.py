@@ -10,13 +10,16 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.database import SchemaOutOfDate, downgrade, require_current_schema, upgrade
-from shared.db.tables import metadata
+from shared.db.tables import event
 from shared.settings import Settings
 from tests.conftest import SettingsFor, opened
 
 
 def tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+metadata = event.metadata
 
 
 def differences(connection: Connection) -> list[tuple[object, ...]]:

@@ -175,8 +175,15 @@ def test_a_replayed_log_takes_its_time_from_the_event() -> None:
 
 
 def test_a_key_sends_what_it_may() -> None:
-    tickets = sender_with(events=("ticket.*",), traits=False)
+    tickets = sender_with(events=("ticket.*",), traits=())
     assert event(tickets, name="Ticket Created").name == "ticket.created"
     assert refusal(tickets) == ("not_allowed", "/name")
     assert refusal(tickets, name="ticket.created", traits={"plan": "pro"}) == ("not_allowed", "")
     assert refusal(tickets, name="ticket.created", user_traits={}) == ("not_allowed", "")
+
+
+def test_a_key_tells_the_traits_that_it_may() -> None:
+    some = sender_with(traits=("plan", "a/b"))
+    assert event(some, traits={"plan": "pro"}, user_traits={"a/b": 1}).traits == {"plan": "pro"}
+    assert refusal(some, traits={"plan": "pro", "m/rr": 5}) == ("not_allowed", "/traits/m~1rr")
+    assert refusal(some, user_traits={"role": "admin"}) == ("not_allowed", "/user_traits/role")

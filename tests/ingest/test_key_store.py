@@ -10,7 +10,7 @@ SECRET = b"one deployment's secret"
 
 
 async def test_a_key_is_found_by_its_hash_until_it_is_revoked(database: AsyncEngine) -> None:
-    text, key = make_key("write", now=5, source="crm", events=["ticket.*"], traits=False)
+    text, key = make_key("write", now=5, source="crm", events=["ticket.*"], traits=["plan"])
     hashed = hash_key(text, SECRET)
     async with database.begin() as connection:
         await create_key(connection, key, hashed)
@@ -42,3 +42,10 @@ async def test_the_key_itself_is_nowhere_in_the_database(database: AsyncEngine) 
         await create_key(connection, key, hash_key(text, SECRET))
         row = (await connection.execute(select(api_key))).one()
     assert not any(text in str(value) or text[9:] in str(value) for value in row)
+
+
+async def test_the_pages_of_a_browsers_key_are_kept(database: AsyncEngine) -> None:
+    text, key = make_key("write", now=5, origins=["https://app.acme.example"])
+    async with database.begin() as connection:
+        await create_key(connection, key, hash_key(text, SECRET))
+        assert await find_by_hash(connection, hash_key(text, SECRET)) == key

@@ -97,3 +97,33 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(settings_for: Setti
 def test_the_secret_of_the_environment_counts_before_the_file(settings_for: SettingsFor) -> None:
     read_secret(settings_for())
     assert read_secret(settings_for(secret="sixteen or longer")) == b"sixteen or longer"
+
+
+def test_a_key_may_tell_all_some_or_no_traits() -> None:
+    everything, some, nothing = (make_key("write", now=0, traits=traits)[1] for traits in (None, ["plan"], []))
+    assert [key.may_tell("plan") for key in (everything, some, nothing)] == [True, True, False]
+    assert [key.may_tell("mrr") for key in (everything, some, nothing)] == [True, False, False]
+    assert [key.may_tell_identity for key in (everything, some, nothing)] == [True, True, False]
+
+
+def test_a_browsers_key_tells_no_traits_and_knows_its_pages() -> None:
+    pages = ["https://app.acme.example", "http://localhost:3000"]
+    _, key = make_key("write", now=0, origins=pages)
+    assert (key.origins, key.traits) == (tuple(pages), ())
+    assert make_key("write", now=0)[1].origins == ()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://app.acme.example/", "app.acme.example", "https://App.acme.example", "http://app.acme.example", "*", "null"],
+)
+def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
+    with pytest.raises(KeyInvalid, match="no origin"):
+        make_key("write", now=0, origins=[origin])
+
+
+def test_a_key_for_all_to_read_only_sends_events() -> None:
+    with pytest.raises(KeyInvalid, match="only send events"):
+        make_key("read", now=0, origins=["https://app.acme.example"])
+    with pytest.raises(KeyInvalid, match="no traits"):
+        make_key("write", now=0, traits=["plan"], origins=["https://app.acme.example"])

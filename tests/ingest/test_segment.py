@@ -191,8 +191,8 @@ def test_what_is_wrong_with_a_message_is_said_with_its_place(call: str, fields: 
 
 
 def test_a_key_without_traits_tells_no_traits_and_no_identity() -> None:
-    limited = sender_with(traits=False, events=("report.*",))
+    limited = sender_with(traits=(), events=("report.*",))
     assert event("track", limited, userId="u1", event="Report Exported")
     assert refusal("track", limited, userId="u1", event="Signed Up") == ("not_allowed", "/event")
     for call, fields in (("identify", {}), ("group", {"groupId": "acme"}), ("alias", {"previousId": "old"})):
-        assert refusal(call, sender_with(traits=False), userId="u1", **fields) == ("not_allowed", "")
+        assert refusal(call, sender_with(traits=()), userId="u1", **fields) == ("not_allowed", "")

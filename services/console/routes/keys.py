@@ -1,6 +1,6 @@
 """`/api/v1/keys`: make a key (it is shown once), list them, revoke one."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter
@@ -18,6 +18,8 @@ _logger = structlog.get_logger()
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
+_ALL_OR_NONE: dict[bool, list[str] | None] = {True: None, False: []}
+
 
 class NewKey(BaseModel):
     """What the key is for. `source`, `events` and `traits` matter to keys that send events."""
@@ -29,7 +31,12 @@ class NewKey(BaseModel):
     events: list[str] | None = Field(
         default=None, max_length=1_000, description="Names it may send: `ticket.created`, `ticket.*`."
     )
-    traits: bool = Field(default=True, description="Whether it may tell traits, and who belongs to which account.")
+    traits: bool | Annotated[list[str], Field(max_length=1_000)] = Field(
+        default=True, description="Whether it may tell traits, and who belongs to which account; or the traits that it may tell."
+    )
+    origins: list[str] = Field(
+        default=[], max_length=100, description="For a key that web pages use: theirs, such as `https://app.acme.example`."
+    )
 
 
 class Key(Shown):
@@ -40,7 +47,8 @@ class Key(Shown):
     scopes: list[str]
     source: str
     events: list[str] | None
-    traits: bool
+    traits: bool | list[str]
+    origins: list[str]
     created_at: Moment
     revoked_at: Moment | None
 
@@ -61,7 +69,14 @@ class Keys(Shown):
 async def create_key(asked: NewKey, parts: Given, caller: Admin) -> KeyShownOnce:
     """Make a key."""
     try:
-        text, key = make_key(asked.kind, now=parts.clock(), source=asked.source, events=asked.events, traits=asked.traits)
+        text, key = make_key(
+            asked.kind,
+            now=parts.clock(),
+            source=asked.source,
+            events=asked.events,
+            traits=_ALL_OR_NONE[asked.traits] if isinstance(asked.traits, bool) else asked.traits,
+            origins=asked.origins,
+        )
     except KeyInvalid as error:
         raise Refused(400, "key_invalid", str(error)) from None
     async with parts.database.begin() as connection:
@@ -95,7 +110,8 @@ def _fields(key: ApiKey) -> dict[str, Any]:
         "scopes": list(key.scopes),
         "source": key.source,
         "events": None if key.events is None else list(key.events),
-        "traits": key.traits,
+        "traits": key.traits is None if not key.traits else list(key.traits),
+        "origins": list(key.origins),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     }

@@ -1,70 +1,25 @@
 """Whom an event is about: from what an alias is known to mean to where its events and mappings go next.
 
-An event without an account is logged under an alias (`user:u1`, `anonymous:x`, `email:a@b.example`). The partition of that alias
-decides: the alias means an account, or is the same as another alias, or the domain of an e-mail address may know. Each hop is
-one more record in the log, with the same id and source, so that nothing depends on which partition was quicker.
+An event without an account is logged under an alias (`user:u1`, `zendesk:org:99`, `email:a@b.example`), and may name others
+that are tried after it (`else_about`). The partition of each alias decides in its turn: the alias means an account, or is the
+same as another alias, or the next one may know; the domains of its e-mail addresses come last. Each hop is one more record in
+the log, with the same id and source, so that nothing depends on which partition was quicker.
 
-    about = email:jo@acme.example  ── unknown ──►  about = domain:acme.example  ── means acme ──►  account_id = acme
+    about = zendesk:org:99             unknown: the next one
+    about = email:jo@acme.example      unknown, and the last one: its domain
+    about = domain:acme.example        means acme: account_id = acme
+
+Where nothing is known the event waits under the last alias. What is learnt later of any alias by which it came goes the same way
+after it (`services.rules.aliases`), record by record behind it, and finds it wherever it waits.
 """
 
 from typing import NamedTuple
 
 import msgspec
 
+from services.rules.core.free_mail import FREE_MAIL
 from shared.instants import Instant
 from shared.records import Event, Mapping
-
-# Domains at which anybody has an address: they say nothing about whom somebody works for.
-FREE_MAIL = frozenset(
-    [
-        "aol.com",
-        "fastmail.com",
-        "free.fr",
-        "gmail.com",
-        "gmx.at",
-        "gmx.ch",
-        "gmx.de",
-        "gmx.net",
-        "googlemail.com",
-        "hey.com",
-        "hotmail.co.uk",
-        "hotmail.com",
-        "hotmail.de",
-        "hotmail.fr",
-        "icloud.com",
-        "laposte.net",
-        "libero.it",
-        "live.com",
-        "mac.com",
-        "mail.com",
-        "mail.ru",
-        "me.com",
-        "msn.com",
-        "naver.com",
-        "orange.fr",
-        "outlook.com",
-        "outlook.de",
-        "posteo.de",
-        "proton.me",
-        "protonmail.com",
-        "qq.com",
-        "rediffmail.com",
-        "t-online.de",
-        "tutanota.com",
-        "web.de",
-        "yahoo.co.jp",
-        "yahoo.co.uk",
-        "yahoo.com",
-        "yahoo.de",
-        "yahoo.fr",
-        "yandex.com",
-        "yandex.ru",
-        "ymail.com",
-        "zoho.com",
-        "126.com",
-        "163.com",
-    ]
-)
 
 
 class Meaning(NamedTuple):
@@ -96,30 +51,45 @@ def key_of(event: Event) -> str:
     return event.account_id or event.about or ""
 
 
+def came_by(event: Event) -> tuple[str, ...]:
+    """The aliases that were asked for the event's account, where it is now the last."""
+    return (*event.via, event.about or "")
+
+
 def forward(event: Event, meaning: Meaning | None, at: Instant) -> Event | None:
     """The event as it goes to the log again at `at`: with its account, or about another alias. None: it waits here.
 
     An alias by which the event came already is not tried again, so that aliases in a circle let it wait instead of going round.
     """
-    if meaning is not None and meaning.account_id is not None:
-        return _resolved(event, meaning.account_id, at)
-    target = domain_alias(event.about or "") if meaning is None else meaning.same_as
-    if target is None or target == event.about or target in event.via:
+    released = release(event, event.about or "", meaning, at) if meaning is not None else None
+    if released is not None:
+        return released
+    tried = came_by(event)
+    for place, alias in enumerate(event.else_about):
+        if alias not in tried:
+            return _about(event, alias, at, else_about=event.else_about[place + 1 :])
+    domains = (domain_alias(alias) for alias in tried)
+    last = next((domain for domain in domains if domain is not None and domain not in tried), None)
+    return None if last is None else _about(event, last, at, else_about=())
+
+
+def release(event: Event, alias: str, meaning: Meaning, at: Instant) -> Event | None:
+    """An event, as it goes on at `at` once one of the aliases by which it came means something. None: it waits on."""
+    if meaning.account_id is not None:
+        user_id = event.user_id or _user_in(alias) or _user_in(event.about)
+        return msgspec.structs.replace(
+            event, account_id=meaning.account_id, about=None, else_about=(), via=(), user_id=user_id, received_at=at
+        )
+    if meaning.same_as is None or meaning.same_as in came_by(event):
         return None
-    return _about(event, target, at)
-
-
-def _resolved(event: Event, account_id: str, at: Instant) -> Event:
-    user_id = event.user_id or _user_in(event.about)
-    return msgspec.structs.replace(event, account_id=account_id, about=None, via=(), user_id=user_id, received_at=at)
-
-
-def _about(event: Event, target: str, at: Instant) -> Event:
     # The person behind `user:old` is `user:new` from here on.
-    user = _user_in(target)
-    user_id = user if user and event.user_id in (None, _user_in(event.about)) else event.user_id
-    via = (*event.via, event.about or "")
-    return msgspec.structs.replace(event, about=target, via=via, user_id=user_id, received_at=at)
+    user = _user_in(meaning.same_as)
+    user_id = user if user and event.user_id in (None, _user_in(alias)) else event.user_id
+    return _about(event, meaning.same_as, at, user_id=user_id)
+
+
+def _about(event: Event, target: str, at: Instant, **changed: object) -> Event:
+    return msgspec.structs.replace(event, about=target, via=came_by(event), received_at=at, **changed)
 
 
 def _user_in(alias: str | None) -> str | None:

@@ -1,5 +1,7 @@
 """Events whose account is not known at first find it, through the log."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,8 +12,8 @@ from shared.records import Event, Mapping
 from tests.rules.shell.conftest import Scene
 
 
-def track(scene: Scene, about: str = "user:jo", name: str = "urgent.created") -> Event:
-    return scene.event(name, account=None, about=about)
+def track(scene: Scene, about: str = "user:jo", name: str = "urgent.created", **fields: Any) -> Event:
+    return scene.event(name, account=None, about=about, **fields)
 
 
 async def accounts_of_runs(scene: Scene) -> list[str]:
@@ -124,6 +126,55 @@ async def test_what_waits_for_a_domain_is_released_by_the_domain_or_by_the_addre
     assert await scene.count(tables.unassigned) == 0
 
 
+CANDIDATES: dict[str, Any] = {"about": "zendesk:user:5", "else_about": ("email:jo@acme.example", "zendesk:org:99")}
+
+
+async def test_of_several_aliases_the_first_that_means_an_account_counts(scene: Scene) -> None:
+    await scene.send(Mapping(alias="zendesk:org:99", account_id="acme"), Mapping(alias="domain:acme.example", account_id="zen"))
+    async with scene.working():
+        await scene.settled()
+        await scene.send(track(scene, **CANDIDATES))
+        await scene.settled()
+        await scene.send(Mapping(alias="zendesk:user:5", account_id="first"), track(scene, **CANDIDATES))
+        await scene.settled()
+    assert await accounts_of_runs(scene) == ["acme", "first"]
+
+
+@pytest.mark.parametrize("alias", ["zendesk:user:5", "email:jo@acme.example", "zendesk:org:99", "domain:acme.example"])
+async def test_what_waits_for_several_aliases_is_released_once_by_any_of_them(scene: Scene, alias: str) -> None:
+    await scene.send(track(scene, **CANDIDATES))
+    async with scene.working():
+        await scene.settled()
+        assert await scene.count(tables.unassigned) == 1
+        await scene.send(Mapping(alias=alias, account_id="acme"))
+        await scene.settled()
+        await scene.send(*(Mapping(alias=other, account_id="zen") for other in ("zendesk:user:5", "zendesk:org:99")))
+        await scene.settled()
+    assert await accounts_of_runs(scene) == ["acme"]
+    assert (await scene.count(tables.unassigned), await scene.count(tables.event)) == (0, 1)
+
+
+async def test_an_address_is_known_as_a_user_whose_organisation_is_learnt_later(scene: Scene) -> None:
+    await scene.send(Mapping(alias="email:jo@acme.example", same_as="user:jo"), track(scene, **CANDIDATES))
+    async with scene.working():
+        await scene.settled()
+        await scene.send(Mapping(alias="zendesk:org:99", account_id="acme"))
+        await scene.settled()
+    [stored] = await scene.rows(tables.event)
+    assert (stored["account_id"], stored["user_id"]) == ("acme", "jo")
+
+
+async def test_a_trail_ends_where_the_account_is_known(scene: Scene) -> None:
+    await scene.send(track(scene, **CANDIDATES))
+    async with scene.working():
+        await scene.settled()
+        assert await scene.count(tables.trail, via="zendesk:user:5") == 3
+        await scene.send(Mapping(alias="zendesk:user:5", account_id="acme"))
+        await scene.settled()
+    assert await scene.count(tables.trail, via="zendesk:user:5") == 0
+    assert await scene.count(tables.trail) > 0
+
+
 async def test_in_a_log_opened_for_replay_a_resolved_event_keeps_the_writers_time(database: AsyncEngine, replay_log: Log) -> None:
     scene = Scene(database, replay_log)
     await scene.send(Mapping(alias="user:jo", account_id="acme"), at=1_000)
@@ -161,3 +212,19 @@ def test_the_person_behind_an_old_id_is_the_new_one() -> None:
     onward = forward(event, Meaning(None, "user:new"), at=9)
     assert onward is not None
     assert (onward.about, onward.user_id, onward.via, onward.received_at) == ("user:new", "new", ("user:old",), 9)
+
+
+def test_aliases_are_tried_in_turn_and_domains_last() -> None:
+    event = Event(id="1", name="ticket.created", source="s", about="email:jo@acme.example", else_about=("zendesk:org:9",))
+    asked, onward = [event.about], forward(event, None, at=9)
+    while onward is not None:
+        asked.append(onward.about)
+        onward = forward(onward, None, at=9)
+    assert asked == ["email:jo@acme.example", "zendesk:org:9", "domain:acme.example"]
+
+
+def test_an_alias_that_was_asked_is_not_asked_again() -> None:
+    event = Event(id="1", name="ticket.created", source="s", about="user:b", via=("user:a",), else_about=("user:a", "user:c"))
+    onward = forward(event, Meaning(None, "user:a"), at=9)
+    assert onward is not None
+    assert (onward.about, onward.else_about) == ("user:c", ())
