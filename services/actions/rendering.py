@@ -26,6 +26,11 @@ class People:
     teams: Mapping[str, JsonObject] = field(default_factory=dict)
     timezone: str = "UTC"
 
+    def id_in(self, destination: str, person: str | None) -> str | None:
+        """What a person is called in a destination."""
+        ids = self.people.get(person or "", {}).get("ids") or {}
+        return ids.get(destination)
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedTask:

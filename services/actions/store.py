@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,7 @@ from services.actions.hold_store import not_muted
 from shared.db.tables import attempt, dead_letter, delivery, destination_state, run_context, task
 from shared.instants import Instant
 
+_SERVER_ERROR = 500
 # What is kept of an answer or a reason, for people to read.
 MAX_KEPT = 1_000
 _LETTERS = uuid.UUID("6d0e6a3c-52e5-5f0a-9a0e-6d9d6d2f5a10")
@@ -48,6 +49,8 @@ class History(NamedTuple):
     failures: int
     recorded: int
     first_at: Instant | None
+    # Tries, at any time, of which the tool may have taken what was sent: no answer, or one that says nothing about it.
+    unanswered: int
 
 
 class Try(NamedTuple):
@@ -232,10 +235,15 @@ async def history(connection: AsyncConnection, delivery_id: str) -> History:
             func.coalesce(func.sum(case((and_(recent, attempt.c.outcome == "failed"), 1), else_=0)), 0),
             func.count(),
             func.min(case((recent, attempt.c.started_at))),
+            func.coalesce(func.sum(case((_unanswered(), 1), else_=0)), 0),
         ).where(attempt.c.delivery_id == delivery_id)
     )
     row = found.one()
-    return History(int(row[0]), int(row[1]), row[2])
+    return History(int(row[0]), int(row[1]), row[2], int(row[3]))
+
+
+def _unanswered() -> ColumnElement[bool]:
+    return and_(attempt.c.outcome == "failed", or_(attempt.c.status.is_(None), attempt.c.status >= _SERVER_ERROR))
 
 
 async def add_delivery(connection: AsyncConnection, row: dict[str, Any]) -> None:

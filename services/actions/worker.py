@@ -22,7 +22,8 @@ from services.actions.group_commit import End, GroupCommit
 from services.actions.guard import look_again
 from services.actions.metrics import Metrics
 from services.actions.schedule import UNTIL_DONE
-from services.actions.store import Leased
+from services.actions.store import History, Leased
+from services.actions.tokens import Tokens
 from services.actions.workspace import Workspace, read_workspace
 from shared.clock import Clock
 from shared.db.away import DATABASE_AWAY
@@ -80,6 +81,7 @@ class Worker:
         self._breakers: dict[str, Breaker] = {}
         self._under_way: dict[asyncio.Task[None], str | None] = {}
         self._swept_at: Instant = 0
+        self._tokens = Tokens()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then what is under way is finished, nothing new begun."""
@@ -192,20 +194,32 @@ class Worker:
             self._breakers[name] = breaker.after(self._breakers.get(name, Breaker()), outcome, self._clock())
 
     async def _try(self, leased: Leased) -> Carried:
-        if leased.attempt > MAX_LOST and await self._was_lost_too_often(leased):
-            return Carried(GiveUp(f"its worker was lost more than {MAX_LOST} times while it was carried out"))
+        uncertain = False
+        if leased.attempt > 1:
+            past = await self._history(leased)
+            lost = leased.attempt - 1 - past.recorded
+            uncertain = lost > 0 or past.unanswered > 0
+            if lost > MAX_LOST:
+                # It takes its workers down with it: leases that ended without a word.
+                return Carried(GiveUp(f"its worker was lost more than {MAX_LOST} times while it was carried out"))
         try:
-            return await carry_out(leased, self.workspace, self._http, self._clock, self._limits.deadline)
+            return await carry_out(
+                leased,
+                self.workspace,
+                self._http,
+                self._clock,
+                tokens=self._tokens,
+                deadline=self._limits.deadline,
+                uncertain=uncertain,
+            )
         except Exception as error:
             # A fault of our own in one delivery: it is tried again like any other failure, and ends in the dead letters.
             logger.error("delivery not carried out", delivery=leased.delivery_id, exc_info=error)
             return Carried(TryAgain(f"it could not be carried out ({type(error).__name__})"))
 
-    async def _was_lost_too_often(self, leased: Leased) -> bool:
-        """Whether it takes its workers down with it: leases that ended without a word."""
+    async def _history(self, leased: Leased) -> History:
         async with reading(self._database) as connection:
-            past = await store.history(connection, leased.delivery_id)
-        return leased.attempt - 1 - past.recorded > MAX_LOST
+            return await store.history(connection, leased.delivery_id)
 
     def _count(self, leased: Leased, outcome: Outcome) -> None:
         self._metrics.tries.labels(leased.destination, name_of(outcome)).inc()

@@ -5,6 +5,7 @@ from pathlib import Path
 from services.actions.carry import carry_out
 from services.actions.ending import end_wait
 from services.actions.rendering import People
+from services.actions.tokens import Tokens
 from shared.db.tables import delivery, partition, run_context, task
 from shared.instants import DAY, HOUR, SECOND
 from shared.log.contract import Record
@@ -134,7 +135,7 @@ async def test_a_task_that_was_on_its_way_while_its_run_cleared_is_closed(stage:
     leased = await lease_one(stage)
     await stage.take(run_resolved())
     await stage.worker.sweep()
-    carried = await carry_out(leased, stage.worker.workspace, stage.http, stage.clock)
+    carried = await carry_out(leased, stage.worker.workspace, stage.http, stage.clock, tokens=Tokens())
     await end_now(stage, leased, carried)
     [found] = await stage.tasks()
     assert (found.state, found.closed_because) == ("cancelled", "cleared")

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.actions.core.outcomes import Outcome
 from services.actions.rendering import Rendered
+from services.actions.tokens import Tokens
 from shared.instants import Instant
 from shared.outbound.http import Http
 from shared.records import RunOpened
@@ -68,6 +69,13 @@ class Outgoing:
     run: RunOpened
     # Reads a secret by its reference, and remembers it, so that it can be masked in whatever comes back.
     secret: Callable[[str], str]
+    # Tokens that the tool has granted; for tools that grant some.
+    tokens: Tokens
+    # What the destination is called in the workspace, and the assignee's id in it, from people.yaml.
+    destination: str = ""
+    assignee_id: str | None = None
+    # An earlier try may have reached the tool, although we heard nothing of it.
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

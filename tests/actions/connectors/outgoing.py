@@ -11,6 +11,7 @@ from services.actions.connectors.contract import Outgoing
 from services.actions.core.steps import Email, Message, Task, Webhook, parse_steps
 from services.actions.rendering import People, context_of, render_step
 from services.actions.schedule import delivery_id
+from services.actions.tokens import Tokens
 from shared.secrets import read_secret
 from tests.actions.scene import MONDAY, run_opened
 
@@ -28,7 +29,16 @@ STEPS: dict[str, dict[str, Any]] = {
 }
 
 
-def outgoing(kind: str, *, attempt: int = 1, now: int = MONDAY, account: dict[str, Any] | None = None, **fields: Any) -> Outgoing:
+def outgoing(
+    kind: str,
+    *,
+    attempt: int = 1,
+    now: int = MONDAY,
+    account: dict[str, Any] | None = None,
+    uncertain: bool = False,
+    assignee_id: str | None = None,
+    **fields: Any,
+) -> Outgoing:
     """A try of a step of this kind; `fields` overwrite the step's own."""
     document = {kind: {**STEPS[kind], **fields}}
     more: dict[str, Any] = {} if account is None else {"account": account}
@@ -46,6 +56,10 @@ def outgoing(kind: str, *, attempt: int = 1, now: int = MONDAY, account: dict[st
         content=content,
         run=run,
         secret=read_secret,
+        tokens=Tokens(),
+        destination="x",
+        uncertain=uncertain,
+        assignee_id=assignee_id,
     )
 
 

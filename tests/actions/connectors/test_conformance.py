@@ -14,6 +14,7 @@ from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Out
 from services.actions.core.retry import judge_answer
 from services.actions.core.steps import KINDS
 from services.actions.store import Leased
+from services.actions.tokens import Tokens
 from services.actions.workspace import Workspace, parse_destinations
 from shared.outbound.http import Http
 from shared.records import encode
@@ -26,6 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "inbox": {},
     "webhook": {"url": "https://tools.acme.example/hook", "secret": "SECRET"},
     "slack": {"url": "SECRET"},
+    "hubspot": {"token": "SECRET"},
     "email": {"smtp": "smtp://127.0.0.1:1", "from": "success@acme.example", "username": "SECRET", "password": "SECRET"},
 }
 OVER_HTTP = sorted(set(SETTINGS) - {"inbox", "email"})
@@ -72,7 +74,7 @@ def leased(kind: str) -> Leased:
 
 
 async def carried(workspace: Workspace, step: str, http: Http) -> Outcome:
-    outcome = (await carry_out(leased(step), workspace, http, lambda: MONDAY)).outcome
+    outcome = (await carry_out(leased(step), workspace, http, lambda: MONDAY, tokens=Tokens())).outcome
     await http.close()
     return outcome
 
@@ -177,10 +179,11 @@ async def test_it_ends_within_the_deadline(kind: str, planted: str) -> None:
         "webhook": {"url": f"http://127.0.0.1:{port}/", "private_network": "allowed"},
         "slack": {"private_network": "allowed"},
         "email": {"smtp": f"smtp://127.0.0.1:{port}"},
-    }[kind]
+    }.get(kind, {"base_url": f"http://127.0.0.1:{port}", "private_network": "allowed"})
     http = Http()
     async with server:
-        outcome = await carry_out(leased("task"), workspace_of(kind, planted, **fields), http, lambda: MONDAY, deadline=0.3)
+        workspace = workspace_of(kind, planted, **fields)
+        outcome = await carry_out(leased("task"), workspace, http, lambda: MONDAY, tokens=Tokens(), deadline=0.3)
         await http.close()
         await left.wait()
     assert outcome.outcome == TryAgain("not finished within 0.3 s")
