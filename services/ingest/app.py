@@ -18,6 +18,7 @@ from services.ingest.events_routes import events_router
 from services.ingest.intake import Intake, Journal
 from services.ingest.items import Item
 from services.ingest.metrics import Metrics
+from services.ingest.posthog_routes import posthog_router, posthog_schemas
 from services.ingest.rate import GENEROUS, Allowance
 from services.ingest.segment_routes import segment_router, segment_schemas
 from services.ingest.sources_routes import sources_router
@@ -46,18 +47,19 @@ def ingest_routers(
     allowance: Allowance = GENEROUS,
     configured: ConfiguredSources | None = None,
 ) -> list[APIRouter]:
-    """Everything under `/v1`. It answers its own errors, so it can be included in any app; `ingest_schemas` describes it.
+    """Everything under `/v1`, and PostHog's paths. They answer their own errors, so any app can include them; `ingest_schemas`
+    describes them.
 
     Without `configured` there are no vendors' webhooks.
     """
     intake = Intake(log, keys, clock, Metrics(registry), new_id, allowance)
-    routers = [events_router(intake), segment_router(intake), cloudevents_router(intake)]
+    routers = [events_router(intake), segment_router(intake), cloudevents_router(intake), posthog_router(intake)]
     return routers if configured is None else [*routers, sources_router(intake, configured)]
 
 
 def ingest_schemas() -> dict[str, Any]:
     """What the routers refer to in OpenAPI's `components.schemas`."""
-    return components(Item) | segment_schemas() | cloudevents_schemas()
+    return components(Item) | segment_schemas() | cloudevents_schemas() | posthog_schemas()
 
 
 def create_app(

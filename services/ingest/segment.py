@@ -153,7 +153,8 @@ def _viewed(message: Message) -> JsonObject:
 
 
 def _identify(message: Message, message_id: str, sender: Sender, when: _When) -> list[Entry]:
-    traits = message.traits or {}
+    # RudderStack's SDKs have them in the context.
+    traits = message.traits or (message.context or Context()).traits or {}
     event = _event(message, message_id, sender, when, "user.updated", user_traits=traits)
     if message.user_id is None:
         return [event]

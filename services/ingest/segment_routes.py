@@ -17,7 +17,7 @@ from services.ingest.body import JSON, content_type, read_body
 from services.ingest.errors import Outcome, Problem, Refused
 from services.ingest.intake import Intake
 from services.ingest.json_read import read_object
-from services.ingest.segment import CALLS, read_message
+from services.ingest.segment import CALLS, Batch, read_message
 from services.ingest.split import split_batch
 
 # Browsers send text/plain, which spares them a question before each request.
@@ -48,7 +48,7 @@ async def _batch(intake: Intake, request: Request) -> Response:
     sender = await intake.sender(presented) if presented is not None else None
     content_type(request, _TYPES)
     body = await read_body(request)
-    messages, batch = split_batch(body)
+    messages, batch = split_batch(body, Batch)
     if sender is None:
         sender = await intake.sender(batch.write_key)
     return _answer(await intake.store(messages, partial(read_message, batch=batch), sender))

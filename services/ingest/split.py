@@ -1,7 +1,8 @@
 """A body becomes the raw texts of its items, each to be read by itself, so that one bad item does not sink its request."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import cache
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -9,15 +10,19 @@ from services.ingest.body import MOST_EVENTS
 from services.ingest.errors import Problem, Refused
 from services.ingest.json_read import kind_of, read_object
 from services.ingest.json_scan import list_spans
-from services.ingest.segment import Batch
+
+
+class Enveloped(Protocol):
+    """The body of a batch: a struct with the items, and what holds for all of them."""
+
+    batch: list[msgspec.Raw]
+
 
 Text = TypeVar("Text", bytes, msgspec.Raw)
+Envelope = TypeVar("Envelope", bound=Enveloped)
 
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-_decode_batch = msgspec.json.Decoder(Batch).decode
 
 
 def split_json(body: bytes) -> Sequence[bytes | msgspec.Raw]:
@@ -44,20 +49,25 @@ def split_lines(body: bytes) -> list[bytes]:
     return _not_too_many([line for line in body.split(b"\n") if line.strip()])
 
 
-def split_batch(body: bytes) -> tuple[Sequence[bytes | msgspec.Raw], Batch]:
-    """The messages of Segment's batch, and what stands around them.
+def split_batch(body: bytes, shape: type[Envelope]) -> tuple[Sequence[bytes | msgspec.Raw], Envelope]:
+    """The items of a batch of this shape, and what stands around them.
 
     Raises Problem: 400 not JSON, or without the list `batch`; 413 more than 2,500.
     """
     # A second `batch` would hide the first from a decoder.
     if body.count(b'"batch"') < 2:
         try:
-            envelope = _decode_batch(body)
+            envelope = _decoder(shape).decode(body)
         except _BROKEN:
             pass
         else:
             return _not_too_many(envelope.batch), envelope
-    return _split_broken_batch(body)
+    return _split_broken_batch(body, shape)
+
+
+@cache
+def _decoder(shape: type[Envelope]) -> msgspec.json.Decoder[Envelope]:
+    return msgspec.json.Decoder(shape)
 
 
 def _split_broken(body: bytes, error: Exception) -> list[bytes]:
@@ -74,12 +84,12 @@ def _split_broken(body: bytes, error: Exception) -> list[bytes]:
     return items
 
 
-def _split_broken_batch(body: bytes) -> tuple[Sequence[bytes], Batch]:
+def _split_broken_batch(body: bytes, shape: type[Envelope]) -> tuple[Sequence[bytes], Envelope]:
     spans = list_spans(body.decode("latin-1"), "batch")
     if spans is None:
         raise _no_batch(body)
     try:
-        envelope = msgspec.convert(read_object(body[: spans.begin] + b"[]" + body[spans.end :]), Batch)
+        envelope = msgspec.convert(read_object(body[: spans.begin] + b"[]" + body[spans.end :]), shape)
     except Refused as refused:
         raise _around(refused.code, refused.detail, refused.pointer) from refused
     except msgspec.ValidationError as error:

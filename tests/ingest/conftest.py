@@ -1,6 +1,7 @@
 """A sender, its key, and a journal that remembers: what the tests of ingest say things with."""
 
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
@@ -10,11 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
 from services.ingest.sender import Sender
+from shared.clock import wall_clock
 from shared.instants import parse_instant
 from shared.key_ring import KeyRing
 from shared.keys import ApiKey, given_key
 from shared.log.contract import Entry, LogUnavailable
 from shared.records import Event, EventsRecord, Mapping, decode_events_record
+from tests.ingest.serving import served
 
 NOW = parse_instant("2026-03-01T12:00:00Z")
 KEY = "a key for tests"
@@ -26,10 +29,12 @@ class RememberedJournal:
     def __init__(self) -> None:
         self.replay = False
         self.away = False
+        self.tries = 0
         self.appends: list[list[Entry]] = []
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         assert topic == "events"
+        self.tries += 1
         if self.away:
             raise LogUnavailable("nobody is at home")
         self.appends.append(list(entries))
@@ -37,6 +42,13 @@ class RememberedJournal:
 
     async def ready(self) -> bool:
         return not self.away
+
+    def wait_until_tried(self, times: int = 1, seconds: float = 10) -> None:
+        """Until so many appends were tried, whatever came of them; for tests whose server is in another thread."""
+        deadline = time.monotonic() + seconds
+        while self.tries < times and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert self.tries >= times
 
     @property
     def entries(self) -> list[Entry]:
@@ -75,6 +87,13 @@ def sender_with(*, replay: bool = False, **fields: object) -> Sender:
 @pytest.fixture
 def journal() -> RememberedJournal:
     return RememberedJournal()
+
+
+@pytest.fixture
+def host(journal: RememberedJournal) -> Iterator[str]:
+    """Ingest on a real port: what SDKs are pointed at. KEY may everything; its source is `backend`."""
+    with served(lambda: create_app(journal, ring((KEY, key_with())), wall_clock, CollectorRegistry())) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @asynccontextmanager

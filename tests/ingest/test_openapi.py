@@ -26,9 +26,11 @@ def references(part: Any) -> list[str]:
 
 async def test_every_path_is_described(document: dict[str, Any]) -> None:
     calls = ["events", "track", "identify", "group", "page", "screen", "alias", "batch", "cloudevents"]
-    assert set(document["paths"]) == {*(f"/v1/{call}" for call in calls), "/livez", "/readyz", "/metrics"}
-    for call in calls:
-        route = document["paths"][f"/v1/{call}"]["post"]
+    posthog = ["/batch/", "/capture/", "/e/", "/i/v0/e/", "/i/v1/analytics/events"]
+    paths = [*(f"/v1/{call}" for call in calls), *posthog]
+    assert set(document["paths"]) == {*paths, "/livez", "/readyz", "/metrics"}
+    for path in paths:
+        route = document["paths"][path]["post"]
         assert set(route["responses"]) >= {"400", "401", "403", "408", "413", "415", "429", "503"}
         assert route["requestBody"]["content"]["application/json"]["schema"]
         assert all("Retry-After" in route["responses"][status]["headers"] for status in ("429", "503"))

@@ -1,25 +1,15 @@
 """Segment's own SDK for Python, with its host set to ours."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from segment.analytics.client import Client
 
-from services.ingest.app import create_app
 from shared.clock import wall_clock
 from shared.instants import SECOND, datetime_of
 from shared.records import Mapping
-from tests.ingest.conftest import KEY, RememberedJournal, key_with, ring
-from tests.ingest.serving import served
-
-
-@pytest.fixture
-def host(journal: RememberedJournal) -> Iterator[str]:
-    with served(lambda: create_app(journal, ring((KEY, key_with())), wall_clock, CollectorRegistry())) as port:
-        yield f"http://127.0.0.1:{port}"
+from tests.ingest.conftest import KEY, RememberedJournal
 
 
 class Sdk:
