@@ -6,7 +6,6 @@ from typing import NamedTuple
 import msgspec
 
 from services.actions.connectors.contract import Outgoing
-from services.actions.core.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
 from services.actions.core.progress import step_at
 from services.actions.core.steps import Email, Message, Task, Webhook, parse_steps
 from services.actions.rendering import People, Rendered, RenderedTask, context_of, render_step
@@ -17,6 +16,7 @@ from services.actions.workspace import Destination, Workspace
 from shared.clock import Clock
 from shared.instants import Instant
 from shared.outbound.http import DEADLINE_SECONDS, AddressRefused, Http, Unreachable
+from shared.outbound.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
 from shared.records import RunOpened
 from shared.secrets import SecretMissing, mask, read_secret
 

@@ -13,9 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.actions import store
 from services.actions.carry import Carried
 from services.actions.consumer import goes_on
-from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
 from services.actions.core.progress import step_at, waited_for_the_end
-from services.actions.core.retry import after_failure
 from services.actions.core.steps import Wait, parse_steps
 from services.actions.core.waits import Ended, MissingDate, waits_until, what_follows
 from services.actions.group_commit import StaleLease
@@ -23,6 +21,8 @@ from services.actions.rendering import People, Rendered, RenderedTask, context_o
 from services.actions.schedule import next_delivery
 from services.actions.store import Leased, Resolution, Try
 from shared.instants import Instant
+from shared.outbound.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
+from shared.outbound.retry import after_failure
 from shared.records import RunOpened, encode
 from shared.telemetry import log_for
 

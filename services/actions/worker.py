@@ -13,10 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.actions import store
 from services.actions.carry import Carried, carry_out
-from services.actions.core import breaker
-from services.actions.core.breaker import Breaker
-from services.actions.core.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
-from services.actions.core.retry import MAX_LOST
 from services.actions.ending import end_try, end_wait, name_of
 from services.actions.group_commit import End, GroupCommit
 from services.actions.guard import look_again
@@ -29,7 +25,11 @@ from shared.clock import Clock
 from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading
 from shared.instants import SECOND, Instant, Microseconds
+from shared.outbound import breaker
+from shared.outbound.breaker import Breaker
 from shared.outbound.http import DEADLINE_SECONDS, Http
+from shared.outbound.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain
+from shared.outbound.retry import MAX_LOST
 from shared.telemetry import log_for
 
 logger = log_for("actions")

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.actions import store
 from services.actions.connectors.contract import Connector, DestinationSettings, connectors, secret_references
-from services.actions.core.outcomes import Hold
 from services.actions.rendering import People
 from shared.db.database import reading
 from shared.db.workspace_store import newest_workspace
+from shared.outbound.outcomes import Hold
 from shared.records import JsonObject
 from shared.secrets import SecretMissing, read_secret
 

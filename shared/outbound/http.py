@@ -1,7 +1,7 @@
 """HTTP requests to tools and vendors: the name is resolved once, every address checked, and a checked address dialled.
 
-No redirects, no proxies from the environment, no decompression; at most 64 kB of an answer is kept, and everything together has
-one deadline. `Host` and the TLS name stay those of the URL.
+No redirects, no proxies from the environment, no decompression; of an answer at most 64 kB is kept unless more
+is asked for, and everything together has one deadline. `Host` and the TLS name stay those of the URL.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class AddressRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `text` is at most 64 kB, undecodable bytes replaced."""
+    """What came back: `text` is cut where more was not wanted, undecodable bytes replaced."""
 
     status: int
     headers: Mapping[str, str]
@@ -168,14 +168,21 @@ class Http:
         """POST `body` and read the answer. Raises as `request`."""
         return await self.request("POST", url, body, headers, private=private)
 
-    async def get(self, url: str, headers: Mapping[str, str], *, private: bool = False) -> Answer:
+    async def get(self, url: str, headers: Mapping[str, str], *, private: bool = False, most: int = MAX_ANSWER) -> Answer:
         """GET, and read the answer. Raises as `request`."""
-        return await self.request("GET", url, None, headers, private=private)
+        return await self.request("GET", url, None, headers, private=private, most=most)
 
     async def request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, private: bool = False
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        private: bool = False,
+        most: int = MAX_ANSWER,
     ) -> Answer:
-        """One request and its answer.
+        """One request and its answer, of which `most` bytes are kept.
 
         Raises:
             Unreachable: no complete answer within the deadline.
@@ -184,7 +191,7 @@ class Http:
         try:
             async with asyncio.timeout(self._deadline):
                 async with self._clients[private].stream(method, url, content=body, headers=dict(headers)) as response:
-                    return Answer(response.status_code, response.headers, await _read(response))
+                    return Answer(response.status_code, response.headers, await _read(response, most))
         except TimeoutError:
             raise Unreachable(f"no complete answer within {self._deadline:g} s") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -198,11 +205,11 @@ class Http:
             await client.aclose()
 
 
-async def _read(response: httpx.Response) -> str:
+async def _read(response: httpx.Response, most: int) -> str:
     kept = bytearray()
     async for chunk in response.aiter_raw():
-        kept += chunk[: MAX_ANSWER - len(kept)]
-        if len(kept) >= MAX_ANSWER:
+        kept += chunk[: most - len(kept)]
+        if len(kept) >= most:
             break
     return kept.decode("utf-8", "replace")
 

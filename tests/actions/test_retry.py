@@ -1,10 +1,10 @@
 import pytest
 
-from services.actions.core import breaker
-from services.actions.core.breaker import FIRST_PAUSE, LONGEST_PAUSE, OPENS_AFTER, Breaker
-from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
-from services.actions.core.retry import SCHEDULE, after_failure, judge_answer, parse_retry_after
 from shared.instants import DAY, HOUR, MINUTE, SECOND
+from shared.outbound import breaker
+from shared.outbound.breaker import FIRST_PAUSE, LONGEST_PAUSE, OPENS_AFTER, Breaker
+from shared.outbound.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
+from shared.outbound.retry import SCHEDULE, after_failure, judge_answer, parse_retry_after
 from tests.actions.scene import MONDAY
 
 FAILED = TryAgain("answered 500")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from services.actions.carry import Carried
-from services.actions.core.outcomes import Delivered
-from services.actions.core.retry import MAX_LOST
 from services.actions.group_commit import StaleLease
 from services.actions.store import Leased
 from services.actions.worker import Worker
 from shared.db.tables import dead_letter, delivery
 from shared.instants import DAY, MINUTE, SECOND
+from shared.outbound.outcomes import Delivered
+from shared.outbound.retry import MAX_LOST
 from tests.actions.scene import TASK, Stage, Tool, end_now, hooks, lease_one, run_opened, task_to
 
 

@@ -12,6 +12,7 @@ SERVICES = ("ingest", "rules", "actions", "console", "cli")
 # What `services/*/core` may import, and what it may import may import no more than that itself.
 PURE_OF_OURS = (
     *("shared.records", "shared.instants", "shared.event_names", "shared.matchers"),
+    *("shared.outbound.outcomes", "shared.outbound.retry", "shared.outbound.breaker"),
     *("services.rules.core", "services.actions.core"),
 )
 PURE_LIBRARIES = ("pydantic", "pydantic_core", "msgspec")
@@ -28,6 +29,7 @@ IMPURE_ENDINGS = (".now", ".utcnow", ".today", ".uuid1", ".uuid4", ".localtime",
 PURE_FILES = [
     *under("services/rules/core", "services/actions/core", "shared/matchers", "shared/matchers.py"),
     *under("shared/records.py", "shared/instants.py"),
+    *under("shared/outbound/outcomes.py", "shared/outbound/retry.py", "shared/outbound/breaker.py"),
 ]
 
 

@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.actions.core.outcomes import Outcome
 from services.actions.rendering import Rendered
 from services.actions.tokens import Tokens
 from shared.instants import Instant
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Outcome
 from shared.records import RunOpened
 
 

@@ -27,10 +27,10 @@ import aiosmtplib
 from pydantic import AfterValidator, Field
 
 from services.actions.connectors.contract import DestinationSettings, Outgoing
-from services.actions.core.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
 from services.actions.rendering import RenderedEmail, RenderedTask, facts
 from shared.instants import datetime_of, show_instant
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
 from shared.secrets import SecretReference
 
 ACCEPTS = frozenset({"email", "task"})

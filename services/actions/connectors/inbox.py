@@ -8,8 +8,8 @@ doubled.
 """
 
 from services.actions.connectors.contract import DestinationSettings, Outgoing
-from services.actions.core.outcomes import Delivered, Outcome
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, Outcome
 
 ACCEPTS = frozenset({"task"})
 

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from services.actions.connectors.contract import HttpSettings, Outgoing
-from services.actions.core.outcomes import Delivered, GiveUp, Outcome
-from services.actions.core.retry import judge_answer
 from services.actions.rendering import RenderedTask, facts
 from shared.instants import show_instant
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome
+from shared.outbound.retry import judge_answer
 from shared.outbound.urls import url_refusal
 from shared.secrets import SecretReference
 

@@ -18,11 +18,11 @@ import msgspec
 from pydantic import BeforeValidator, Field
 
 from services.actions.connectors.contract import HttpSettings, Outgoing
-from services.actions.core.outcomes import GiveUp, Outcome
-from services.actions.core.retry import judge_answer
 from services.actions.rendering import RenderedMessage, RenderedTask, RenderedWebhook
 from shared.instants import SECOND, show_instant
 from shared.outbound.http import Http
+from shared.outbound.outcomes import GiveUp, Outcome
+from shared.outbound.retry import judge_answer
 from shared.outbound.urls import HttpUrl, url_refusal
 from shared.secrets import SecretReference
 

@@ -9,10 +9,11 @@ and, where the vendor has it:
 
     verified    whether one of the secrets signed the request; a module without it is proven by a token in the URL
     greet       answers what is no event at all (a challenge); called before anything is verified, so it verifies itself
-    fetch       from a notification that names a thing only to the events it stands for, by the vendor's API
+    fetch       from a notification that names a thing only to the events it stands for, by the vendor's API; Settings then have
+                an `api` (services/ingest/fetching/contract.py), and without it `read` gives events with what is known
     answer      what the vendor wants to hear when everything is stored; else `{"accepted": 1}`
 
-Nothing here raises but `Refused`: the body is not what the vendor sends.
+Nothing here raises but `Refused`, the body is not what the vendor sends, and `fetch` `Unfetched`.
 """
 
 import base64
@@ -27,6 +28,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.ingest.fetching.contract import Api
 from shared.instants import Instant
 from shared.records import JsonObject
 from shared.secrets import SecretReference
@@ -145,7 +147,7 @@ class Source:
     read: Callable[[Incoming, Any], Sequence[Told]]
     verified: Verified | None
     greet: Callable[[Incoming, Any, Sequence[bytes]], Answer | None] | None
-    fetch: Callable[[Notified, Any, Any], Awaitable[Sequence[Reported]]] | None
+    fetch: Callable[[Notified, Any, Api], Awaitable[Sequence[Reported]]] | None
     answer: Callable[[Incoming, int], Answer] | None
     # How to connect it, for docs/sources.md.
     described: str

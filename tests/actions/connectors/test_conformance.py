@@ -10,13 +10,13 @@ import pytest
 
 from services.actions.carry import carry_out
 from services.actions.connectors.contract import connectors, secret_references
-from services.actions.core.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
-from services.actions.core.retry import judge_answer
 from services.actions.core.steps import KINDS
 from services.actions.store import Leased
 from services.actions.tokens import Tokens
 from services.actions.workspace import Workspace, parse_destinations
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
+from shared.outbound.retry import judge_answer
 from shared.records import encode
 from tests.actions.connectors.outgoing import STEPS, mail_server_with
 from tests.actions.scene import MONDAY, run_opened

@@ -9,8 +9,8 @@ import pytest
 
 from services.actions.connectors import email
 from services.actions.connectors.email import compose, judge_refusal
-from services.actions.core.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
 from tests.actions.connectors.outgoing import mail_server_with, outgoing
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from services.actions.connectors import slack
 from services.actions.connectors.slack import MAX_SECTION, escape, message, said_ok
-from services.actions.core.outcomes import Delivered, GiveUp, Outcome
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome
 from tests.actions.connectors.outgoing import outgoing
 from tests.actions.scene import Tool
 

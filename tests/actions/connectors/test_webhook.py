@@ -7,9 +7,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.actions.connectors import webhook
 from services.actions.connectors.webhook import payload, sign
-from services.actions.core.outcomes import Delivered, GiveUp
 from shared.clock import wall_clock
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, GiveUp
 from tests.actions.connectors.outgoing import outgoing
 from tests.actions.scene import SECRET, Tool
 

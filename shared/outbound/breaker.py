@@ -1,13 +1,13 @@
-"""Keeps one broken destination from delaying the others.
+"""Keeps one broken destination, or one broken vendor that we ask, from delaying the others.
 
-After ten failures in a row nothing is sent to it for ten seconds, then one delivery at a time until one succeeds; each further
-failure doubles the pause, up to five minutes. A destination that asks to be left alone (429) is left alone at once.
+After ten failures in a row nothing is sent to it for ten seconds, then one request at a time until one succeeds; each further
+failure doubles the pause, up to five minutes. Who asks to be left alone (429) is left alone at once.
 """
 
 from dataclasses import dataclass
 
-from services.actions.core.outcomes import Delivered, GiveUp, Outcome, TryAgain
 from shared.instants import MINUTE, SECOND, Instant
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome, TryAgain
 
 OPENS_AFTER = 10
 FIRST_PAUSE = 10 * SECOND

@@ -7,8 +7,8 @@ The schedule is that of Standard Webhooks (spec/standard-webhooks.md): after the
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from services.actions.core.outcomes import Delivered, Disable, GiveUp, Outcome, Pause, TryAgain
 from shared.instants import DAY, HOUR, MINUTE, SECOND, Instant, Microseconds, instant_of
+from shared.outbound.outcomes import Delivered, Disable, GiveUp, Outcome, Pause, TryAgain
 
 SCHEDULE: tuple[Microseconds, ...] = (
     5 * SECOND,

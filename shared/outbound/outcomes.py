@@ -1,4 +1,4 @@
-"""What one try of a delivery came to. A connector says it, `retry` decides what follows, the store writes it down.
+"""What one try came to, of a delivery to a tool or of a question to a vendor. `retry` decides what follows.
 
 Delivered     the tool has it
 TryAgain      it may work later
