@@ -22,8 +22,8 @@ the entry's in `sources` of `successplays.yaml`, and the kind of source if the e
 the raw body, brought into the words of the [last section](#words), and stored before it is answered; what a vendor sends beyond
 those words is kept whole under the kind's name (`properties.zendesk.custom_fields`).
 
-A request that is not proven is answered with 401, whatever is wrong with it. Events that are in no row below come in as well, under
-the vendor's own name in our spelling. Every entry may say:
+A request that is not proven is answered with 401, whatever is wrong with it. Events that are in no row below come in as well,
+under the vendor's own name in our spelling. Every entry may say:
 """
 
 _SETTINGS = {
