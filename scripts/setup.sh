@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make this machine ready: .venv from requirements.lock, Kafka's jars, and Debian's packages for the tests.
+# Make this machine ready: .venv from requirements.lock, Kafka's jars, npm's packages, and Debian's packages for the tests.
 #
 #   scripts/setup.sh              what `successplays` needs; what the tests need as far as it goes
 #   scripts/setup.sh --complete   fails when something that the tests need is missing
@@ -65,9 +65,14 @@ fetch_kafka() {
     .venv/bin/python -c 'from scripts.kafka import fetch_jars; fetch_jars()'
 }
 
+fetch_node_packages() {
+    say "SDKs for Node (from npm, into .build/node, when they are not there)"
+    .venv/bin/python -c 'from scripts.node import fetch_packages; fetch_packages()'
+}
+
 make_venv
 install_python_packages
-if install_servers && fetch_kafka; then
+if install_servers && fetch_kafka && fetch_node_packages; then
     say "done"
 elif [ "$complete" = --complete ]; then
     say "the tests cannot run like this" >&2
