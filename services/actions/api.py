@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from services.actions.connectors.contract import HttpSettings, Outgoing
-from services.actions.core.outcomes import Delivered, Outcome
-from services.actions.core.retry import judge_answer
 from services.actions.rendering import RenderedMessage, RenderedTask, facts
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, Outcome
+from shared.outbound.retry import judge_answer
 from shared.outbound.urls import HttpUrl, url_refusal
 
 

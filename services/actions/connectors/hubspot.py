@@ -16,10 +16,10 @@ from typing import Any
 
 from services.actions.api import ApiSettings, Reply, account_field, ask, made, marker, paragraphs, text_in, title_of
 from services.actions.connectors.contract import Outgoing
-from services.actions.core.outcomes import Delivered, Outcome
 from services.actions.rendering import RenderedTask
 from shared.instants import show_instant
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, Outcome
 from shared.outbound.urls import HttpUrl
 from shared.secrets import SecretReference
 

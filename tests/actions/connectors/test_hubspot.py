@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.actions.connectors import hubspot
-from services.actions.core.outcomes import Delivered, Outcome, Pause
 from shared.outbound.http import Http
+from shared.outbound.outcomes import Delivered, Outcome, Pause
 from tests.actions.connectors.outgoing import outgoing
 from tests.actions.scene import Tool
 
