@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from services.ingest.answers import components, problem_answer
 from services.ingest.cloudevents_routes import cloudevents_router, cloudevents_schemas
@@ -22,6 +23,7 @@ from services.ingest.posthog_routes import posthog_router, posthog_schemas
 from services.ingest.rate import GENEROUS, Allowance
 from services.ingest.segment_routes import segment_router, segment_schemas
 from services.ingest.sources_routes import sources_router
+from services.ingest.straight import straight
 from shared.clock import Clock
 from shared.key_ring import KeyRing
 from shared.telemetry import health_answer
@@ -70,7 +72,7 @@ def create_app(
     new_id: Callable[[], str] = new_event_id,
     allowance: Allowance = GENEROUS,
     configured: ConfiguredSources | None = None,
-) -> FastAPI:
+) -> ASGIApp:
     """The whole service: `/v1`, `/livez`, `/readyz`, `/metrics`. Log and keys are the caller's to open and close."""
     app = FastAPI(
         title="successplays ingest",
@@ -79,12 +81,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for router in ingest_routers(log, keys, clock, registry, new_id, allowance, configured):
+    routers = ingest_routers(log, keys, clock, registry, new_id, allowance, configured)
+    for router in routers:
         app.include_router(router)
     app.include_router(_health_router(log, registry))
     app.add_exception_handler(HTTPException, _http_problem)
     describe(app, ingest_schemas())
-    return app
+    return straight(app, routers)
 
 
 def describe(app: FastAPI, schemas: dict[str, Any]) -> None:

@@ -79,6 +79,8 @@ def http_server(app: ASGIApp, host: str, port: int) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nobody asks who the client is.
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
