@@ -144,7 +144,23 @@ def _checked(broker: kafka.Broker, server: Server, size: int, bodies: Path) -> M
 def _load(server: Server, size: int, bodies: Path, seconds: int) -> Measured:
     url = f"http://127.0.0.1:{server.port}{server.paths[size]}"
     connections = str(CONNECTIONS[size])
-    command = ["wrk", "-t", "1", "-c", connections, "-d", f"{seconds}s", "--timeout", "10s", "-s", str(LOAD), url, "--", str(bodies), KEY]
+    command = [
+        "wrk",
+        "-t",
+        "1",
+        "-c",
+        connections,
+        "-d",
+        f"{seconds}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(LOAD),
+        url,
+        "--",
+        str(bodies),
+        KEY,
+    ]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     measured = msgspec.json.decode(said.splitlines()[-1], type=Measured)
     if measured.failed:

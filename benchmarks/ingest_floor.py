@@ -1,6 +1,6 @@
 """The endpoint that one would write first: FastAPI, a pydantic body, one `send` of aiokafka for each event.
 
-`python -m benchmarks.ingest_floor BOOTSTRAP_SERVERS TOPIC PORT`. It answers when the brokers have the events, and is as durable as
+`python -m benchmarks.ingest_floor BOOTSTRAP_SERVERS TOPIC PORT`. It answers when the brokers have the events and is as durable as
 ours; it knows no keys and no limits, and one bad event sinks its batch.
 """
 

@@ -20,8 +20,8 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from shared.instants import Instant
 from shared.log.contract import LogUnavailable, Record
 from shared.log.holding import Holding
+from shared.log.kafka_lane import AT_HEADER
 from shared.log.kafka_pace import paced
-from shared.log.kafka_producer import AT_HEADER
 
 logger = structlog.get_logger()
 
