@@ -1,10 +1,10 @@
 """The body of a request: read no further than it may be long, unpacked no further either.
 
-A body that says it is too long is refused before a byte of it is read; one that does not say (chunked) or that grows while it is
-unpacked (gzip), as soon as it has become too long.
+A body that says it is too long is refused before a byte of it is read; one that does not say (chunked), or that grows while it
+is unpacked (gzip), as soon as it has become too long. How long it may take is the server's to watch (`protocol`), which needs no
+timer for a body that comes whole; it ends the others in time, and says why in the scope.
 """
 
-import asyncio
 import zlib
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +16,10 @@ LARGEST_EVENT = 32 * 1024
 LARGEST_BODY = 500 * 1024
 MOST_EVENTS = 2_500
 SECONDS_TO_SEND = 30.0
+
+# In the scope of a request: why the server has ended its body.
+CUT = "successplays.cut"
+TOO_SLOW, TOO_MUCH = "too_slow", "too_much"
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -40,7 +44,7 @@ async def read_body(request: Request, limit: int = LARGEST_BODY) -> bytes:
     """The body, unpacked, of at most `limit` bytes.
 
     Raises Problem: 413 longer than the limit, packed or not; 415 packed in another way than gzip; 400 not gzip after all, or
-    cut short; 408 not there after 30 s.
+    cut short; 408 not there after 30 s; 503 too much is being received already.
     """
     packed = request.headers.get("content-encoding", "identity").strip().lower()
     if packed not in ("identity", "gzip", "x-gzip"):
@@ -49,12 +53,11 @@ async def read_body(request: Request, limit: int = LARGEST_BODY) -> bytes:
     if length.isdecimal() and int(length[:20]) > limit:
         raise _too_large(limit)
     try:
-        async with asyncio.timeout(SECONDS_TO_SEND):
-            body = await _read(request, limit)
-    except TimeoutError:
-        raise Problem(408, "too_slow", f"the body was not there after {SECONDS_TO_SEND:.0f} s") from None
+        body = await _read(request, limit)
     except ClientDisconnect:
         raise Problem(400, "cut_short", "the connection ended before the body did") from None
+    if CUT in request.scope:
+        raise _cut(request.scope[CUT])
     return body if packed == "identity" else _unpacked(body, limit)
 
 
@@ -79,6 +82,14 @@ def _unpacked(packed: bytes, limit: int) -> bytes:
     if not gzip.eof or gzip.unused_data:
         raise Problem(400, "not_gzip", "Content-Encoding says gzip, but the body does not end where gzip ends")
     return body
+
+
+def _cut(why: str) -> Problem:
+    if why == TOO_SLOW:
+        detail = f"the body was not there after {SECONDS_TO_SEND:.0f} s"
+        return Problem(408, "too_slow", detail, headers={"Connection": "close"})
+    detail = "too much is being received: send it again later"
+    return Problem(503, "overloaded", detail, headers={"Retry-After": "1", "Connection": "close"})
 
 
 def _too_large(limit: int) -> Problem:

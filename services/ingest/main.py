@@ -44,7 +44,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _settle() -> None:
-    """What was loaded so far stays as long as the process: looking whether it is garbage took a quarter of the time of requests."""
+    """What was loaded so far stays: to look whether it is garbage, time and again, took a quarter of the time of requests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

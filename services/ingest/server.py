@@ -1,57 +1,16 @@
-"""The HTTP server under ingest: uvicorn, with bounds on what it keeps before the app has a say."""
+"""The HTTP server under ingest: uvicorn, with bounds on what it keeps before the app has a say (`protocol`)."""
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.ingest.body import LARGEST_BODY
+from services.ingest.protocol import BoundedProtocol, Patience, Received
 
-LARGEST_HEAD = 64 * 1024
-# Of a body that was refused already, this much is read and thrown away, so that a client that writes first and reads later
-# still finds its answer; then the connection is cut.
-MOST_THROWN_AWAY = 16 * LARGEST_BODY
-
-
-class HeadTooLarge(Exception):
-    """A request's line and headers are larger than anybody's: httptools answers 400 and closes."""
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which would keep as many headers as are sent."""
-
-    _head = 0
-    _thrown_away = 0
-
-    def on_message_begin(self) -> None:
-        """Start to count anew."""
-        self._head = self._thrown_away = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the path."""
-        self._grow(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._grow(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_body(self, body: bytes) -> None:
-        """A part of the body."""
-        if self.cycle.response_complete:
-            self._thrown_away += len(body)
-            if self._thrown_away > MOST_THROWN_AWAY:
-                self.transport.close()
-        super().on_body(body)
-
-    def _grow(self, size: int) -> None:
-        self._head += size
-        if self._head > LARGEST_HEAD:
-            raise HeadTooLarge
+ORDINARY = Patience()
 
 
 class Server(uvicorn.Server):
@@ -67,13 +26,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def http_server(app: ASGIApp, host: str, port: int) -> Server:
+def http_server(app: ASGIApp, host: str, port: int, patience: Patience = ORDINARY) -> Server:
     """A server for any app of ours; `await server.serve()` runs it until `end` is called."""
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=BoundedProtocol,
+        http=cast(type[BoundedProtocol], partial(BoundedProtocol, patience, Received())),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 
 from starlette.types import ASGIApp
 
-from services.ingest.server import Server, http_server
+from services.ingest.protocol import Patience
+from services.ingest.server import ORDINARY, Server, http_server
 
 
 @contextlib.contextmanager
-def served(make_app: Callable[[], ASGIApp]) -> Iterator[int]:
+def served(make_app: Callable[[], ASGIApp], patience: Patience = ORDINARY) -> Iterator[int]:
     """Serve the app on 127.0.0.1; gives the port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
@@ -20,7 +21,7 @@ def served(make_app: Callable[[], ASGIApp]) -> Iterator[int]:
         begun = threading.Event()
 
         async def serve() -> None:
-            server = http_server(make_app(), "127.0.0.1", port)
+            server = http_server(make_app(), "127.0.0.1", port, patience)
             running.append((asyncio.get_running_loop(), server))
             begun.set()
             await server.serve(sockets=[listening])
