@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.actions import partitions, store
+from services.actions import store
 from services.actions.core.progress import step_at, waited_for_the_end
 from services.actions.core.steps import Wait, parse_steps
 from services.actions.guard import GuardKeeper
@@ -19,80 +19,36 @@ from services.actions.rendering import People, context_of
 from services.actions.schedule import next_delivery
 from services.actions.workspace import Workspace
 from shared.clock import Clock
-from shared.db.away import DATABASE_AWAY
-from shared.log.contract import Log, LogUnavailable, Record
+from shared.db.topic_consumer import TopicConsumer
+from shared.instants import Instant
+from shared.log.contract import Log, Record
 from shared.records import RunGoal, RunOpened, RunResolved, RunsRecord, decode_runs_record, encode
 from shared.telemetry import log_for
 from shared.topics import RUNS
 
 GROUP = "actions"
-MAX_RECORDS = 500
-POLL_SECONDS = 0.2
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 logger = log_for("actions")
 
 
-class PartitionLost(Exception):
-    """Another worker has taken a partition; nothing of the transaction may stand."""
-
-    def __init__(self, number: int) -> None:
-        """The partition that was lost."""
-        super().__init__(f"partition {number} of {RUNS} was taken by another worker")
-        self.number = number
-
-
-class Consumer:
+class Consumer(TopicConsumer):
     """A member of group `actions`."""
 
     def __init__(
         self, database: AsyncEngine, log: Log, clock: Clock, workspace: Callable[[], Workspace], wake: asyncio.Event
     ) -> None:
         """`workspace` gives the newest one; `wake` is set when there are new deliveries."""
-        self._database = database
-        self._log = log
-        self._clock = clock
+        super().__init__(database, log, clock, RUNS, GROUP)
         self._workspace = workspace
         self._wake = wake
-        self._epochs: dict[int, int] = {}
         self._guard = GuardKeeper()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. When the log or the database is away it begins again at the stored offsets."""
-        pause = FIRST_PAUSE
-        while not stop.is_set():
-            try:
-                async with self._log.subscribe(RUNS, GROUP, self._assigned, self._revoked) as subscription:
-                    while not stop.is_set():
-                        batch = await subscription.poll(MAX_RECORDS, POLL_SECONDS)
-                        if batch:
-                            await self.take(batch)
-                        pause = FIRST_PAUSE
-            except (LogUnavailable, *DATABASE_AWAY) as error:
-                logger.warning("runs not read", error=type(error).__name__, again_in=pause)
-                await _rest(stop, pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+    def stored(self) -> None:
+        """Whoever carries deliveries out looks at once."""
+        self._wake.set()
 
-    async def take(self, batch: dict[int, list[Record]]) -> None:
-        """Take a batch; partitions that turn out to be another worker's are left out."""
-        while batch := {number: records for number, records in batch.items() if number in self._epochs and records}:
-            try:
-                async with self._database.begin() as connection:
-                    await self._take(connection, batch)
-            except PartitionLost as lost:
-                self._epochs.pop(lost.number, None)
-                logger.warning("partition lost", topic=RUNS, partition=lost.number)
-                continue
-            self._wake.set()
-            return
-
-    async def _take(self, connection: AsyncConnection, batch: dict[int, list[Record]]) -> None:
-        now = self._clock()
-        for number in sorted(batch):
-            last = batch[number][-1]
-            if not await partitions.advance(connection, number, self._epochs[number], last.offset + 1, last.at):
-                raise PartitionLost(number)
-        records = [record for number in sorted(batch) for record in batch[number]]
+    async def store(self, connection: AsyncConnection, records: Sequence[Record], now: Instant) -> None:
+        """Keep the runs that opened, and end those that resolved."""
         resolved = await self._keep_opened(connection, records, now)
         # In the order of their runs, as everywhere: two transactions never wait for each other.
         for record in sorted(resolved, key=lambda record: record.run_id):
@@ -137,19 +93,6 @@ class Consumer:
             logger.info("run taken", run=run.run_id, play=run.play, account=run.account_id, held=guarded)
         await store.keep_runs(connection, contexts, list(firsts.values()))
 
-    async def _assigned(self, numbers: frozenset[int]) -> dict[int, int]:
-        offsets = {}
-        for number in sorted(numbers):
-            async with self._database.begin() as connection:
-                taken = await partitions.take(connection, number)
-            self._epochs[number] = taken.epoch
-            offsets[number] = taken.next_offset
-        return offsets
-
-    async def _revoked(self, numbers: frozenset[int]) -> None:
-        for number in numbers:
-            self._epochs.pop(number, None)
-
 
 def _read(value: bytes, people: People) -> tuple[RunsRecord, dict[str, Any] | None]:
     """A record, and the first delivery of the run that it opens."""
@@ -180,11 +123,3 @@ async def end_run(connection: AsyncConnection, resolved: RunResolved, now: int) 
 def goes_on(reason: str) -> bool:
     """Whether a run that ended for this reason may still do what its play planned for afterwards."""
     return reason in ("cleared", "resolved")
-
-
-async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

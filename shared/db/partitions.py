@@ -1,4 +1,4 @@
-"""How far each partition of topic `runs` has been processed, in the same database as what became of it.
+"""How far each partition of a topic has been processed, in the same database as what became of it.
 
 A worker that takes a partition raises its epoch; whoever held it before then finds that its own epoch is no longer there, and its
 transaction changes nothing.
@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db.tables import partition
 from shared.instants import Instant
-from shared.topics import RUNS
 
 
 class Taken(NamedTuple):
@@ -22,11 +21,11 @@ class Taken(NamedTuple):
     next_offset: int
 
 
-async def take(connection: AsyncConnection, number: int) -> Taken:
+async def take(connection: AsyncConnection, topic: str, number: int) -> Taken:
     """Take a partition from whoever has it."""
     insert = postgresql.insert(partition) if connection.dialect.name == "postgresql" else sqlite.insert(partition)
     found = await connection.execute(
-        insert.values(topic=RUNS, partition=number, epoch=1, next_offset=0, at=0)
+        insert.values(topic=topic, partition=number, epoch=1, next_offset=0, at=0)
         .on_conflict_do_update(index_elements=["topic", "partition"], set_={"epoch": partition.c.epoch + 1})
         .returning(partition.c.epoch, partition.c.next_offset)
     )
@@ -34,11 +33,11 @@ async def take(connection: AsyncConnection, number: int) -> Taken:
     return Taken(row[0], row[1])
 
 
-async def advance(connection: AsyncConnection, number: int, epoch: int, next_offset: int, at: Instant) -> bool:
+async def advance(connection: AsyncConnection, topic: str, number: int, *, epoch: int, next_offset: int, at: Instant) -> bool:
     """Note that everything before `next_offset` is done. False: the partition is another worker's by now."""
     found = await connection.execute(
         update(partition)
-        .where(partition.c.topic == RUNS, partition.c.partition == number, partition.c.epoch == epoch)
+        .where(partition.c.topic == topic, partition.c.partition == number, partition.c.epoch == epoch)
         .values(next_offset=next_offset, at=at)
     )
     return found.rowcount == 1
