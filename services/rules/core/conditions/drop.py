@@ -15,10 +15,11 @@ Decided at each bucket boundary; while it is true the baseline stays the one at 
 from typing import Any
 
 from services.rules.core.bounds import at_least
-from services.rules.core.condition import Combine, Leaf, Setting, single
+from services.rules.core.condition import Combine, Leaf, Setting, View, single
 from services.rules.core.explaining.words import number, percent
 from services.rules.core.peers.adjusted import AdjustedShift
-from services.rules.core.shift import Shift, ShiftLeaf
+from services.rules.core.shift import VERDICT, Shift, ShiftLeaf
+from shared.instants import Instant
 from shared.records import JsonObject
 
 
@@ -31,7 +32,15 @@ class Drop(Shift):
 
 
 class DropLeaf(ShiftLeaf):
-    """(baseline - current) / baseline, at least `by`, where the baseline is at least `floor`."""
+    """(baseline - current) / baseline, at least `by`, where the baseline is at least `floor`.
+
+    A count that is heard raises the current while its bucket is among the last `over`, and the baseline only after that. So most
+    midnights of an account that has not dropped are no deadline: it is looked at when it would have dropped if nothing more came.
+    """
+
+    def __init__(self, form: Shift, setting: Setting) -> None:
+        super().__init__(form, setting)
+        self.keeps_false = self.width if form.measure.kind == "count" and form.adjust is None else 0
 
     def too_small(self, current: float, baseline: float) -> bool:
         """A baseline under the floor, or of nothing, is no drop."""
@@ -60,6 +69,20 @@ class DropLeaf(ShiftLeaf):
         if self.form.measure.kind != "count" or not self.form.floor:
             return True
         return memory is not None and at_least((sum(memory) - memory[0]) / self.blocks, self.form.floor)
+
+    def _look_ahead(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Instant | None:
+        """Of counts that are false: only sums, and no further than to where the current is nothing; then the baseline only falls."""
+        if memory is None or not self.keeps_false or own[VERDICT] is not False:
+            return super()._look_ahead(memory, own, view, bucket)
+        if self._first_known(view, bucket + 1) > bucket + 1:
+            return self.calendar.start(bucket + 1)
+        over, width, reach = self.metric.over, self.width, self.reach
+        for later in range(bucket + 1, bucket + width + 2):
+            current = over(memory, later - width, later)
+            baseline = over(memory, later - reach, later - width) / self.blocks
+            if current <= baseline and self.holds(current, baseline):
+                return self.calendar.start(later)
+        return None
 
 
 class AdjustedDrop(AdjustedShift, DropLeaf):
