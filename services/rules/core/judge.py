@@ -12,7 +12,6 @@ from services.rules.core.state import PlayState
 from shared.instants import Instant, show_instant
 from shared.records import Event, JsonObject, RunOpened, RunResolved
 
-
 # What the one leaf of a play says, and when it will say something else.
 Found = tuple[Verdict, Instant | None]
 

@@ -71,15 +71,15 @@ class DropLeaf(ShiftLeaf):
         return memory is not None and at_least((sum(memory) - memory[0]) / self.blocks, self.form.floor)
 
     def _look_ahead(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Instant | None:
-        """Of counts that are false: only sums, and no further than to where the current is nothing; then the baseline only falls."""
+        """Of counts that are false: sums alone, and only up to where the current is nothing; from there on the baseline falls."""
         if memory is None or not self.keeps_false or own[VERDICT] is not False:
             return super()._look_ahead(memory, own, view, bucket)
         if self._first_known(view, bucket + 1) > bucket + 1:
             return self.calendar.start(bucket + 1)
         over, width, reach = self.metric.over, self.width, self.reach
         for later in range(bucket + 1, bucket + width + 2):
-            current = over(memory, later - width, later)
-            baseline = over(memory, later - reach, later - width) / self.blocks
+            current = over(memory, later - width, later) or 0
+            baseline = (over(memory, later - reach, later - width) or 0) / self.blocks
             if current <= baseline and self.holds(current, baseline):
                 return self.calendar.start(later)
         return None
