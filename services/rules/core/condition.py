@@ -156,6 +156,8 @@ class BoundaryLeaf(Leaf):
     bucket = 0
     opened: Instant = 0
     closes: Instant = 0
+    # Of counts: what must be kept in all, or else no later boundary can be true without another event.
+    enough = 0
     # While the verdict is false, the first boundary at which an event of the open bucket may make it true.
     tells: Instant = 0
 

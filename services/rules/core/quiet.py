@@ -85,7 +85,10 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
         else:
             observe(counts, event)
         deadline = state.deadline
-        if deadline is None or deadline > (closes if state.known else leaf.tells):
+        if deadline is None:
+            if state.known or sum(counts) - counts[0] >= leaf.enough:
+                wake(document, state, place, leaf, occurred_at)
+        elif deadline > (closes if state.known else leaf.tells):
             wake(document, state, place, leaf, occurred_at)
         return True
 

@@ -125,6 +125,10 @@ class ShiftLeaf(BoundaryLeaf):
             return self.calendar.start(bucket + 1)
         return self._look_ahead(memory, own, view, bucket)
 
+    def outlook(self, metrics: Metrics, own: Any, view: View, now: Instant) -> tuple[Verdict, Instant | None]:
+        """As decided."""
+        return own[VERDICT], self.next_change(metrics, own, view, now)
+
     def turn(self, now: Instant) -> None:
         """The boundaries of the open bucket."""
         self.bucket = bucket = open_bucket(self.calendar, now)
