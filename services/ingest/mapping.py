@@ -25,9 +25,15 @@ def dig(value: Any, path: str) -> Any:
 
 
 def picked(value: Any, paths: Mapping[str, str]) -> JsonObject:
-    """Our words, as far as the vendor's object has them."""
-    found = {word: dig(value, path) for word, path in paths.items()}
-    return {word: each for word, each in found.items() if each is not None and each != ""}
+    """Our words, as far as the vendor's object has them; of `one.path | another`, the first that leads to something."""
+    found = {word: first(value, path) for word, path in paths.items()}
+    return {word: each for word, each in found.items() if each is not None}
+
+
+def first(value: Any, paths: str) -> Any:
+    """What is at the first of the paths, with ` | ` between them, that leads to something; None where none does."""
+    found = (dig(value, path) for path in paths.split(" | "))
+    return next((each for each in found if each is not None and each != ""), None)
 
 
 def text_at(value: Any, path: str) -> str | None:

@@ -128,7 +128,7 @@ def _read(found: Configured, references: Sequence[str]) -> list[bytes]:
         _log.error("source.secret_missing", source=found.name, missing=missing)
     if references and not values:
         detail = "the secret of this source is not set: try again later"
-        raise Problem(503, "secret_missing", detail, headers={"Retry-After": "60"})
+        raise Problem(503, "secret_missing", detail, headers={"Retry-After": "30"})
     return values
 
 
