@@ -15,13 +15,28 @@ from services.ingest.errors import Refused
 from services.ingest.json_read import read_object
 from services.ingest.json_scan import escaped
 from services.ingest.names import LONGEST, normalise
-from services.ingest.sender import Sender, Taken, event_entry, log_time, read_instant, require_allowed, require_traits
+from services.ingest.sender import (
+    Sender,
+    Taken,
+    event_entry,
+    log_time,
+    mapping_entry,
+    read_instant,
+    require_allowed,
+    require_traits,
+)
+from shared import aliases
 from shared.instants import Instant
-from shared.records import Event, JsonObject, as_json
+from shared.log.contract import Entry
+from shared.records import Event, JsonObject, Mapping, as_json
 
 LONGEST_ID = 256
 
 Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)] | int
+# More would let one event go round among more partitions than it is worth.
+MOST_ALIASES = 5
+
+Alias = Annotated[str, Meta(min_length=3, max_length=LONGEST_ID)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
@@ -42,11 +57,19 @@ class Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaul
     user_id: Annotated[Id | None, Meta(description="The person. Without `account_id` the account is the user's group.")] = None
     email: Annotated[
         Annotated[str, Meta(max_length=LONGEST_ID)] | None,
-        Meta(description="Whom it is about, when neither `account_id` nor `user_id` is known."),
+        Meta(description="Whom it is about, when the account is not known: asked after `about` and `user_id`."),
     ] = None
     about: Annotated[
-        Annotated[str, Meta(max_length=LONGEST_ID)] | None,
-        Meta(description="Whom it is about, as a foreign system names it, when there is no `account_id`: `zendesk:org:99`."),
+        Alias | Annotated[list[Alias], Meta(min_length=1, max_length=MOST_ALIASES)] | None,
+        Meta(
+            description="Whom it is about as foreign systems name it, when there is no `account_id`: of several the first counts "
+            "that means an account.",
+            examples=["zendesk:org:99"],
+        ),
+    ] = None
+    aliases: Annotated[
+        Annotated[list[Alias], Meta(max_length=100)] | None,
+        Meta(description="Other names of the account, from now on.", examples=[["zendesk:org:99", "domain:acme.example"]]),
     ] = None
     occurred_at: Annotated[
         Moment | None, Meta(description="When it happened, in ISO 8601; without an offset in UTC. Default: when it is received.")
@@ -68,8 +91,6 @@ class Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaul
 
 
 _FIELDS = frozenset(Item.__struct_fields__)
-_ABOUT = re.compile(r"([a-z][a-z0-9_]*):(\S.*)", re.DOTALL)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _AT_FIELD = re.compile(r"(.*?)(?: - at `\$\.(\w+).*`)?", re.DOTALL)
 
 
@@ -116,19 +137,22 @@ def _taken(item: Item, sender: Sender) -> Taken:
     name = normalise(item.name)
     if not name:
         raise Refused("bad_value", "/name", f"{item.name!r} has neither a letter nor a digit")
-    require_allowed(sender, name, "/name", traits=item.traits is not None or item.user_traits is not None)
+    tells = any(each is not None for each in (item.traits, item.user_traits, item.aliases))
+    require_allowed(sender, name, "/name", traits=tells)
     require_traits(sender, item.traits, "/traits")
     require_traits(sender, item.user_traits, "/user_traits")
     occurred_at = None if item.occurred_at is None else read_instant(item.occurred_at, "/occurred_at")
     if item.imported and occurred_at is None:
         raise Refused("missing_field", "/occurred_at", "imported history must say when it happened")
+    about = _about(item)
     event = Event(
         id=sender.new_id() if item.id is None else str(item.id),
         name=name,
         source=_source(item, sender),
         account_id=None if item.account_id is None else str(item.account_id),
         user_id=None if item.user_id is None else str(item.user_id),
-        about=_about(item),
+        about=about[0] if about else None,
+        else_about=about[1:],
         occurred_at=occurred_at,
         properties_json=as_json(item.properties or {}),
         traits=item.traits,
@@ -137,7 +161,23 @@ def _taken(item: Item, sender: Sender) -> Taken:
         imported=item.imported,
     )
     at = log_time(sender, _received_at(item, sender), occurred_at, "/occurred_at")
-    return Taken([event_entry(event, at)], event.id, is_new=item.id is None)
+    return Taken([*_who_is_who(item, at), event_entry(event, at)], event.id, is_new=item.id is None)
+
+
+def _who_is_who(item: Item, at: Instant | None) -> list[Entry]:
+    """Mappings come before the event, so that what waited for them is released first."""
+    if item.aliases is None:
+        return []
+    if item.account_id is None:
+        raise Refused("bad_value", "/aliases", "aliases are other names of an account: say which, in account_id")
+    entries = []
+    for index, text in enumerate(item.aliases):
+        alias = alias_of(text, f"/aliases/{index}")
+        if aliases.means_nobody(alias):
+            detail = f"{text!r} is a free-mail provider's: anybody has an address there"
+            raise Refused("bad_value", f"/aliases/{index}", detail)
+        entries.append(mapping_entry(Mapping(alias=alias, account_id=str(item.account_id)), at))
+    return entries
 
 
 def _source(item: Item, sender: Sender) -> str:
@@ -154,35 +194,36 @@ def _received_at(item: Item, sender: Sender) -> Instant | None:
     return read_instant(item.received_at, "/received_at")
 
 
-def _about(item: Item) -> str | None:
-    """The alias to log an event under: none when the account is known, else as exactly one field says."""
-    for field, others in (("about", (item.account_id, item.email)), ("email", (item.account_id, item.user_id))):
-        if getattr(item, field) is not None and any(other is not None for other in others):
-            raise Refused("bad_value", f"/{field}", f"{field!r} is for events whose account is not known: leave it out")
+def _about(item: Item) -> tuple[str, ...]:
+    """The aliases to ask for the account, in their order: what `about` says, then the user, then the address."""
     if item.account_id is not None:
-        return None
-    if item.about is not None:
-        return alias_of(item.about)
+        for field in ("about", "email"):
+            if getattr(item, field) is not None:
+                raise Refused("bad_value", f"/{field}", f"{field!r} is for events whose account is not known: leave it out")
+        return ()
+    given = [item.about] if isinstance(item.about, str) else item.about or []
+    place = "/about" if isinstance(item.about, str) else "/about/{}"
+    asked = [alias_of(text, place.format(index)) for index, text in enumerate(given)]
     if item.user_id is not None:
-        return f"user:{item.user_id}"
+        asked.append(f"user:{item.user_id}")
     if item.email is not None:
-        return email_alias(item.email)
-    raise Refused("missing_field", "/account_id", "say whom it is about: account_id, or user_id, email or about")
+        asked.append(email_alias(item.email))
+    if not asked:
+        raise Refused("missing_field", "/account_id", "say whom it is about: account_id, or user_id, email or about")
+    return tuple(dict.fromkeys(asked))
 
 
-def alias_of(about: str) -> str:
-    """An alias as it is kept: of `email:` and `domain:` in lower case. Raises Refused: no alias."""
-    found = _ABOUT.fullmatch(about)
-    if found is None:
-        raise Refused("bad_value", "/about", f"{about[:60]!r} is not of the form kind:value, such as zendesk:org:99")
-    if found[1] == "email":
-        return email_alias(found[2], "/about")
-    return about.lower() if found[1] == "domain" else about
+def alias_of(text: str, pointer: str = "/about") -> str:
+    """An alias as it is kept. Raises Refused: it is none."""
+    try:
+        return aliases.read_alias(text)
+    except aliases.AliasInvalid as error:
+        raise Refused("bad_value", pointer, str(error)) from None
 
 
 def email_alias(address: str, pointer: str = "/email") -> str:
     """The alias of an e-mail address. Raises Refused: it is none."""
-    address = address.strip().lower()
-    if not _EMAIL.fullmatch(address):
-        raise Refused("bad_value", pointer, f"{address[:60]!r} is not an e-mail address")
-    return f"email:{address}"
+    try:
+        return aliases.email_alias(address)
+    except aliases.AliasInvalid as error:
+        raise Refused("bad_value", pointer, str(error)) from None

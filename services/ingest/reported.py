@@ -24,14 +24,15 @@ def _entries(reported: Reported, source: str, kind: str, settings: SourceSetting
     named = None if settings.account is None else text_at(reported.vendor, settings.account)
     account_id = named or reported.account_id
     # An event of nobody is kept all the same, under itself.
-    about = None if account_id is not None else next(iter(reported.about), f"{kind}:event:{reported.id}")
+    about = () if account_id is not None else reported.about or (f"{kind}:event:{reported.id}",)
     event = Event(
         id=reported.id,
         name=reported.name,
         source=source,
         account_id=account_id,
         user_id=reported.user_id,
-        about=about,
+        about=about[0] if about else None,
+        else_about=about[1:],
         occurred_at=reported.occurred_at,
         properties_json=as_json(_properties(reported, kind)),
         traits=reported.traits,

@@ -11,7 +11,7 @@ SERVICES = ("ingest", "rules", "actions", "console", "cli")
 
 # What `services/*/core` may import, and what it may import may import no more than that itself.
 PURE_OF_OURS = (
-    *("shared.records", "shared.instants", "shared.event_names", "shared.matchers"),
+    *("shared.aliases", "shared.free_mail", "shared.records", "shared.instants", "shared.event_names", "shared.matchers"),
     *("shared.outbound.outcomes", "shared.outbound.retry", "shared.outbound.breaker"),
     *("services.rules.core", "services.actions.core"),
 )

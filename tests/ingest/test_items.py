@@ -8,7 +8,7 @@ from services.ingest.items import read_item
 from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
 from shared.log.contract import Entry
-from shared.records import Event, as_json, decode_events_record
+from shared.records import Event, Mapping, as_json, decode_events_record
 from tests.ingest.conftest import sender_with
 
 NINE = parse_instant("2026-03-01T09:00:00Z")
@@ -102,10 +102,16 @@ def test_an_event_without_an_account_is_logged_under_whom_it_is_about(whom: dict
         ({"occurred_at": 1772355600}, "wrong_type", "/occurred_at"),
         ({"email": "ana@acme.example"}, "bad_value", "/email"),
         ({"about": "zendesk:org:99"}, "bad_value", "/about"),
-        ({"account_id": ..., "user_id": "u1", "email": "ana@acme.example"}, "bad_value", "/email"),
         ({"account_id": ..., "email": "ana"}, "bad_value", "/email"),
         ({"account_id": ..., "about": "acme"}, "bad_value", "/about"),
         ({"account_id": ..., "about": "zendesk:"}, "bad_value", "/about"),
+        ({"account_id": ..., "about": "domain:acme"}, "bad_value", "/about"),
+        ({"account_id": ..., "about": []}, "bad_value", "/about"),
+        ({"account_id": ..., "about": ["a:1", "acme"]}, "bad_value", "/about/1"),
+        ({"account_id": ..., "about": [f"a:{number}" for number in range(6)]}, "bad_value", "/about"),
+        ({"account_id": ..., "user_id": "u1", "aliases": ["a:1"]}, "bad_value", "/aliases"),
+        ({"aliases": ["a:1", "acme"]}, "bad_value", "/aliases/1"),
+        ({"aliases": ["domain:gmail.com"]}, "bad_value", "/aliases/0"),
         ({"source": "another"}, "not_allowed", "/source"),
         ({"porperties": {}}, "unknown_field", "/porperties"),
         ({"a/b": 1}, "unknown_field", "/a~1b"),
@@ -113,6 +119,22 @@ def test_an_event_without_an_account_is_logged_under_whom_it_is_about(whom: dict
 )
 def test_what_is_wrong_with_a_field_is_said_with_its_place(fields: dict[str, Any], code: str, pointer: str) -> None:
     assert refusal(**fields) == (code, pointer)
+
+
+def test_several_aliases_are_asked_in_their_order() -> None:
+    asked = event(account_id=..., about=["zendesk:org:9", "email:Jo@Acme.example"], user_id="u1", email="jo@acme.example")
+    assert (asked.about, asked.else_about) == ("zendesk:org:9", ("email:jo@acme.example", "user:u1"))
+    assert asked.user_id == "u1"
+
+
+def test_an_account_is_told_its_other_names_before_the_event() -> None:
+    entries = taken(aliases=["zendesk:org:9", "domain:Acme.example"]).entries
+    assert [decode_events_record(one.value) for one in entries[:-1]] == [
+        Mapping(alias="zendesk:org:9", account_id="acme"),
+        Mapping(alias="domain:acme.example", account_id="acme"),
+    ]
+    assert [one.key for one in entries] == ["zendesk:org:9", "domain:acme.example", "acme"]
+    assert refusal(sender_with(traits=()), aliases=["zendesk:org:9"]) == ("not_allowed", "")
 
 
 def test_an_unknown_field_is_answered_with_the_nearest_word() -> None:

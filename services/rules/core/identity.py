@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.rules.core.free_mail import FREE_MAIL
+from shared.aliases import domain_of
 from shared.instants import Instant
 from shared.records import Event, Mapping
 
@@ -36,14 +36,6 @@ def meaning_of(mapping: Mapping) -> Meaning | None:
     if mapping.same_as and mapping.same_as != mapping.alias:
         return Meaning(None, mapping.same_as)
     return None
-
-
-def domain_alias(alias: str) -> str | None:
-    """`domain:acme.example` for `email:jo@acme.example`; None for what is no e-mail address or is a free-mail provider's."""
-    if not alias.startswith("email:"):
-        return None
-    domain = alias.rpartition("@")[2].lower()
-    return f"domain:{domain}" if "@" in alias and "." in domain and domain not in FREE_MAIL else None
 
 
 def key_of(event: Event) -> str:
@@ -68,7 +60,7 @@ def forward(event: Event, meaning: Meaning | None, at: Instant) -> Event | None:
     for place, alias in enumerate(event.else_about):
         if alias not in tried:
             return _about(event, alias, at, else_about=event.else_about[place + 1 :])
-    domains = (domain_alias(alias) for alias in tried)
+    domains = (domain_of(alias) for alias in tried)
     last = next((domain for domain in domains if domain is not None and domain not in tried), None)
     return None if last is None else _about(event, last, at, else_about=())
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.rules.core.identity import Meaning, domain_alias, forward, meaning_of
+from services.rules.core.identity import Meaning, forward, meaning_of
+from shared.aliases import domain_of
 from shared.db import tables
 from shared.log.contract import Log
 from shared.records import Event, Mapping
@@ -198,7 +199,7 @@ async def test_in_a_log_opened_for_replay_a_resolved_event_keeps_the_writers_tim
     ],
 )
 def test_the_domain_of_an_address(alias: str, domain: str | None) -> None:
-    assert domain_alias(alias) == domain
+    assert domain_of(alias) == domain
 
 
 def test_a_mapping_that_says_nothing_means_nothing() -> None:

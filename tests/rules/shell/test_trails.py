@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from services.rules.aliases import Identity, needed_by
 from services.rules.bulk import Row
-from services.rules.core.identity import Meaning, domain_alias
+from services.rules.core.identity import Meaning
 from services.rules.heard import About
 from services.rules.reading import Slice
 from services.rules.rows import Rows
+from shared.aliases import domain_of
 from shared.records import Event, Mapping, decode_events_record
 
 PARTITIONS = 3
@@ -120,7 +121,7 @@ def means(aliases: list[str], mappings: dict[str, Meaning]) -> set[str]:
             continue
         asked.add(one)
         meaning = mappings.get(one, Meaning(None, None))
-        open_aliases += [each for each in (meaning.same_as, domain_alias(one)) if each is not None]
+        open_aliases += [each for each in (meaning.same_as, domain_of(one)) if each is not None]
         accounts |= {meaning.account_id} - {None}
     return cast(set[str], accounts)
 
