@@ -5,7 +5,20 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from services.cli import database, dead_letters, deliveries, import_files, keys, mutes, plays, processes, runs, start, tasks
+from services.cli import (
+    database,
+    dead_letters,
+    deliveries,
+    import_files,
+    keys,
+    mutes,
+    plays,
+    processes,
+    runs,
+    start,
+    tasks,
+    unassigned,
+)
 from services.cli.backtest import backtest
 from services.cli.explain import explain
 from services.cli.failures import Failure
@@ -30,6 +43,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(runs.app, name="runs")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(unassigned.app, name="unassigned")
 app.add_typer(import_files.app, name="import")
 
 

@@ -13,7 +13,7 @@ from services.console.parts import Given
 from services.console.refusals import Refused
 from shared.key_ring import KeysUnavailable
 
-_bearer = HTTPBearer(auto_error=False, description="A key made with `successplays keys create read|apply|run|admin`.")
+_bearer = HTTPBearer(auto_error=False, description="A key made with `successplays keys create --scope read|apply|run|admin`.")
 Presented = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

@@ -7,6 +7,7 @@ from services.console.parts import Parts
 from services.console.refusals import ERRORS, answer_with_problems
 from services.console.routes import (
     accounts,
+    aliases,
     dead_letters,
     deliveries,
     destinations,
@@ -17,6 +18,7 @@ from services.console.routes import (
     runs,
     starts,
     tasks,
+    unassigned,
 )
 
 PREFIX = "/api/v1"
@@ -35,7 +37,10 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     api = APIRouter(prefix=PREFIX, responses=ERRORS)
-    for routes in (plays, starts, explain, runs, tasks, accounts, mutes, deliveries, dead_letters, destinations, keys):
+    for routes in (
+        *(plays, starts, explain, runs, tasks, accounts, aliases, unassigned, mutes),
+        *(deliveries, dead_letters, destinations, keys),
+    ):
         api.include_router(routes.router)
     app.include_router(api)
     answer_with_problems(app)

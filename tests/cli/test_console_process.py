@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> str:
 def test_plays_are_applied_with_a_key_that_may_only_apply(place: Place, workspace: str):
     assert place.run("db", "upgrade").code == 0
     with serving(place, "console") as system:
-        key = place.run("keys", "create", "apply", "--json").json
+        key = place.run("keys", "create", "--scope", "apply", "--json").json
         job = Place(place.data, place.port, {**place.variables, "SUCCESSPLAYS_KEY": key["key"]})
         applied = job.run("plays", "apply", "--workspace", workspace, "--commit", "c0ffee", "--wait", "0", "--json").json
         assert (applied["workspace_version"], applied["published"]) == (1, True)

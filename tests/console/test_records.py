@@ -17,7 +17,6 @@ from shared.db.tables import (
     run,
     subject,
     task,
-    unassigned,
 )
 from shared.instants import HOUR, show_instant
 from shared.records import Event, encode
@@ -241,15 +240,6 @@ async def test_a_timeline_tells_everything_once_however_it_is_cut(console: Conso
             if cursor is None:
                 break
         assert cut == whole
-
-
-async def test_events_without_an_account_are_counted_by_name(console: Console):
-    rows = [
-        {"about": f"user:{number}", "source": "api", "id": "1", "partition": 0, "received_at": NOW + number} for number in (1, 2)
-    ]
-    await write(console, unassigned, *({**row, "name": "user.login", "record": b""} for row in rows))
-    counted = await console.get("/unassigned")
-    assert counted == {"events": 2, "by_name": [{"name": "user.login", "events": 2, "oldest": show_instant(NOW + 1)}]}
 
 
 async def test_a_database_that_is_away_is_a_503_that_says_when_to_try_again(console: Console):

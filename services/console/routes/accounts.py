@@ -1,4 +1,4 @@
-"""`/api/v1/accounts`: who they are and what happened to them; and the events that have no account yet."""
+"""`/api/v1/accounts`: who they are and what happened to them."""
 
 from typing import Any, Literal
 
@@ -59,21 +59,6 @@ class Happening(Shown):
     detail: dict[str, Any]
 
 
-class NameCount(Shown):
-    """Events of one name that have no account yet."""
-
-    name: str
-    events: int
-    oldest: Moment
-
-
-class Unassigned(Shown):
-    """Events that are kept until their account is known."""
-
-    events: int
-    by_name: list[NameCount]
-
-
 @router.get("/accounts")
 async def list_accounts(parts: Given, _: Reader, asked: AskedPage) -> Page[Account]:
     """Accounts, by name."""
@@ -117,14 +102,6 @@ async def show_timeline(account_id: str, parts: Given, _: Reader, asked: AskedPa
     # Of one instant there may be more than fits: the cursor says how many of it were shown.
     shown_of_last = sum(one.at == last for one in happened[: seen + limit])
     return Page(items=shown, next=write_cursor(Cursor(last, shown_of_last)))
-
-
-@router.get("/unassigned")
-async def count_unassigned(parts: Given, _: Reader) -> Unassigned:
-    """How many events wait for their account to be known."""
-    async with reading(parts.database) as connection:
-        by_name = [NameCount.of(row) for row in await store.count_unassigned(connection)]
-    return Unassigned(events=sum(one.events for one in by_name), by_name=by_name)
 
 
 def _account(row: AnyRow) -> Account:

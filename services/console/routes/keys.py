@@ -110,7 +110,7 @@ def _fields(key: ApiKey) -> dict[str, Any]:
         "scopes": list(key.scopes),
         "source": key.source,
         "events": None if key.events is None else list(key.events),
-        "traits": key.traits is None if not key.traits else list(key.traits),
+        "traits": list(key.traits) if key.traits else key.traits is None,
         "origins": list(key.origins),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,

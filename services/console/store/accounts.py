@@ -1,10 +1,10 @@
-"""Accounts, what happened to them, and the events that have no account yet."""
+"""Accounts, and what happened to them."""
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.paging import AnyRow, Rows
-from shared.db.tables import account, account_user, decision, event, run, subject, task, unassigned
+from shared.db.tables import account, account_user, decision, event, run, subject, task
 from shared.instants import Instant
 
 
@@ -70,9 +70,3 @@ async def decisions_until(connection: AsyncConnection, account_id: str, at: Inst
     if at is not None:
         asked = asked.where(decision.c.at <= at)
     return (await connection.execute(asked.order_by(decision.c.at.desc(), decision.c.decision_id.desc()).limit(limit))).all()
-
-
-async def count_unassigned(connection: AsyncConnection) -> Rows:
-    """Events without an account, by name: how many, and since when."""
-    columns = (unassigned.c.name, func.count().label("events"), func.min(unassigned.c.received_at).label("oldest"))
-    return (await connection.execute(select(*columns).group_by(unassigned.c.name).order_by(unassigned.c.name))).all()
