@@ -1,7 +1,8 @@
-"""One local midnight at which every account has a drop to decide, against as many events.
+"""A local midnight of accounts with a drop play, against as many events.
 
-Every account exported three reports a day until now, so that each is looked at at midnight. An account is made from the
-document of one that lived through it.
+Every account exported three reports a day until now, and is old enough to be judged. An account is made from the document of one
+that lived so. They begin on different days, so that at any midnight some are looked at: those that would have dropped there if
+nothing more had come.
 """
 
 import gc
@@ -18,7 +19,8 @@ from services.rules.core.state import ITSELF, Account, decode_document, encode_d
 from shared.instants import DAY, HOUR, Instant
 from shared.records import Applied, AppliedPlay, Event, encode
 
-DAYS = 40
+DAYS = 50
+BEGINNINGS = 7  # days on which accounts began
 # Midnight in Berlin, in winter.
 MIDNIGHT: Instant = BEGIN + DAYS * DAY - HOUR
 AT_ONCE = 10_000
@@ -30,42 +32,49 @@ PLAY = {
 
 
 def measure_midnight(accounts: int, repeats: int) -> Result:
-    """Microseconds of a deadline at midnight, and of an event just after it, of so many accounts."""
+    """Microseconds that midnight takes for an account, due or not, and those of an event just after it."""
     engine = Engine(Applied(plays=[AppliedPlay(play="usage-drop", version=1, document=PLAY)]))
-    deadlines: list[float] = []
+    midnights: list[float] = []
     events: list[float] = []
+    due = 0
     for _ in range(repeats):
         lived = _accounts(engine, accounts)
+        due = sum(account.subjects[ITSELF].next_deadline == MIDNIGHT for account in lived)
         gc.collect()
-        deadlines.append(_pass_midnight(engine, lived) * 1e6 / accounts)
+        midnights.append(_pass_midnight(engine, lived) * 1e6 / accounts)
         events.append(_hear_all(engine, lived) * 1e6 / accounts)
-    ratios = sorted(event / deadline for event, deadline in zip(events, deadlines, strict=True))
+    ratios = sorted(event / midnight for event, midnight in zip(events, midnights, strict=True))
     return Result(
-        what=f"a drop's deadline at the midnight of {accounts:,} accounts, beside an event",
+        what=f"a midnight of {accounts:,} accounts with a drop, for each of them, beside an event",
         unit="us",
-        measured=sorted(deadlines)[repeats // 2],
+        measured=sorted(midnights)[repeats // 2],
         floor=sorted(events)[repeats // 2],
         ratio=ratios[repeats // 2],
         target=1,
         repeats=repeats,
-        detail={"deadline": deadlines, "event": events, "accounts": accounts},
+        detail={"midnight": midnights, "event": events, "accounts": accounts, "due": due},
     )
 
 
 def _accounts(engine: Engine, number: int) -> list[Account]:
     """So many accounts just before midnight."""
-    one, effects = Account("one", BEGIN, {}), Effects()
-    for export in range(DAYS * 3 - 1):
-        engine.take(one, _export("one", BEGIN + export * 8 * HOUR), effects)
-    assert one.subjects[ITSELF].next_deadline == MIDNIGHT, "it has nothing to decide at midnight"
-    document = encode_document(one.subjects[ITSELF])
+    documents = [_lived(engine, BEGIN + day * DAY) for day in range(BEGINNINGS)]
     accounts = []
     for place in range(number):
         account = Account(f"account-{place}", BEGIN, {})
-        account.subjects[ITSELF] = decode_document(document)
+        account.subjects[ITSELF] = decode_document(documents[place % BEGINNINGS])
         account.begun = True
         accounts.append(account)
     return accounts
+
+
+def _lived(engine: Engine, began: Instant) -> bytes:
+    """The document of an account that began then."""
+    one, effects = Account("one", began, {}), Effects()
+    for at in range(began, MIDNIGHT, 8 * HOUR):
+        engine.take(one, _export("one", at), effects)
+    assert one.subjects[ITSELF].next_deadline is not None, "it has nothing to decide"
+    return encode_document(one.subjects[ITSELF])
 
 
 def _pass_midnight(engine: Engine, accounts: list[Account]) -> float:
@@ -75,7 +84,7 @@ def _pass_midnight(engine: Engine, accounts: list[Account]) -> float:
         engine.pass_time(account, MIDNIGHT + 1, effects)
     seconds = time.process_time() - began
     after = {account.subjects[ITSELF].next_deadline for account in accounts}
-    assert after == {MIDNIGHT + DAY}, "the midnight was not decided"
+    assert min(at for at in after if at is not None) > MIDNIGHT, "the midnight was not decided"
     return seconds
 
 

@@ -21,7 +21,12 @@ _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)% of (\S+)")
 
 def at_least(number: float, bound: float) -> bool:
     """Whether the number reaches the bound."""
-    return number >= bound - abs(bound) * _TOLERANCE
+    return number >= lowest(bound)
+
+
+def lowest(bound: float) -> float:
+    """The lowest number that is at least the bound."""
+    return bound - abs(bound) * _TOLERANCE
 
 
 def at_most(number: float, bound: float) -> bool:

@@ -54,7 +54,7 @@ class CompiledPlay:
         self.only_leaf = self.leaves[0] if len(self.leaves) == 1 else None
         # Without `not`, what makes a leaf false can never make the whole true.
         self.monotone = self.resolve is None and not _negates(applied.document["when"])
-        # The plain ones are one level without a goal or peers. See `judge.settled`.
+        # The plain ones are one level without a goal or peers. See `judge.unsettled`.
         self.plain_leaf = self.only_leaf if self.monotone and not (self.impulse or self.goal or self.peers) else None
         self.no_memory = (None,) * len(self.leaves)
         # Whether anything of it may change as time passes; an impulse of events alone costs nothing between them.

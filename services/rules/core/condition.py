@@ -156,14 +156,18 @@ class BoundaryLeaf(Leaf):
     bucket = 0
     opened: Instant = 0
     closes: Instant = 0
+    # Of counts: what must be kept in all, or else no later boundary can be true without another event.
+    enough = 0
+    # While the verdict is false, the first boundary at which an event of the open bucket may make it true.
+    tells: Instant = 0
 
     @abstractmethod
     def turn(self, now: Instant) -> None:
-        """Set `bucket`, `opened` and `closes` to those of the bucket that is open at `now`."""
+        """Set `bucket`, `opened`, `closes` and `tells` to those of the bucket that is open at `now`."""
 
     @abstractmethod
-    def wake(self, own: Any) -> Instant:
-        """The first boundary at which an event of the open bucket may count."""
+    def wake(self, own: Any, occurred_at: Instant) -> Instant:
+        """The first later boundary at which an event of that instant may bring about another verdict."""
 
     @abstractmethod
     def may_differ(self, metrics: Metrics, own: Any) -> bool:

@@ -246,7 +246,7 @@ class Engine:
         for interest in route.interests:
             state = document.plays[interest.name]
             if state.first_at is None and interest.only_boundaries:
-                interest.wake(document, state)
+                interest.wake(document, state, event.occurred_at or now)
             # What was never heard of before may end an unknown; after that an event of such a name only clears.
             elif state.first_at is None and interest.only_clears and not (first or state.known or state.deadline is None):
                 continue

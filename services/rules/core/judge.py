@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.rules.core.compiled import CompiledPlay
-from services.rules.core.condition import Metrics, Verdict, View
+from services.rules.core.condition import Leaf, Metrics, Verdict, View
 from services.rules.core.effects import Decision, Effects
 from services.rules.core.ids import cause_of, decision_id, run_id, share_of
 from services.rules.core.lifecycle import Fall, Open, Refuse, Wait, impulse, level
@@ -12,17 +12,24 @@ from services.rules.core.state import PlayState
 from shared.instants import Instant, show_instant
 from shared.records import Event, JsonObject, RunOpened, RunResolved
 
+# What the one leaf of a play says, and when it will say something else.
+Found = tuple[Verdict, Instant | None]
 
-def settled(
-    play: CompiledPlay, state: PlayState, metrics: Metrics, view: View, now: Instant, at: Instant, effects: Effects
-) -> bool:
-    """The short way for what happens most: one level, and it is what it was, or it fell. False: it must be judged.
 
-    Of ten looks seven end here; what they cost are calls and objects, so that it makes few. What is false needs no audience.
+def unsettled(
+    play: CompiledPlay,
+    leaf: Leaf,
+    state: PlayState,
+    metrics: Metrics,
+    view: View,
+    now: Instant,
+    at: Instant,
+    effects: Effects,
+) -> Found | None:
+    """The short way for what happens most: one level, and it is what it was, or it fell. Else what was found: it must be judged.
+
+    Of ten looks eight end here; what they cost are calls and objects, so that it makes few. What is false needs no audience.
     """
-    leaf = play.plain_leaf
-    if leaf is None:
-        return False
     own = None
     if leaf.remembers:
         own = leaf.decided(metrics, state.own[0] if state.own else None, view, now)
@@ -34,11 +41,11 @@ def settled(
             state.known, state.since, state.spent, state.noted = False, None, False, None
             if state.open_runs:
                 resolve(play, state, view, at, reason, effects)
-    elif not (verdict and state.known and state.spent and play.audience is None):
-        return False
+    elif play.audience is not None or (not (state.known and state.spent) if verdict else state.known):
+        return verdict, change
     state.first_at = None
     state.deadline = change
-    return True
+    return None
 
 
 def resolve(play: CompiledPlay, state: PlayState, view: View, at: Instant, reason: str, effects: Effects) -> None:
@@ -54,10 +61,11 @@ def resolve(play: CompiledPlay, state: PlayState, view: View, at: Instant, reaso
 class Judgement:
     """The evaluation of a play for a subject at `now`; `at` is what is recorded. Made for one call of `judge`.
 
-    `barred` names why no run may open now: `paused`, or `ignored` for what was true before anybody looked.
+    `barred` names why no run may open now: `paused`, or `ignored` for what was true before anybody looked. `found` is what the
+    short way asked the only leaf already.
     """
 
-    __slots__ = ("at", "barred", "effects", "metrics", "now", "own", "play", "state", "verdicts", "view")
+    __slots__ = ("at", "barred", "effects", "found", "metrics", "now", "own", "play", "state", "verdicts", "view")
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Judgement:
         at: Instant,
         barred: str | None,
         effects: Effects,
+        found: Found | None,
     ) -> None:
         self.play = play
         self.state = state
@@ -78,6 +87,7 @@ class Judgement:
         self.at = at
         self.barred = barred
         self.effects = effects
+        self.found = found
         self.verdicts: list[Verdict] = []
         self.own: Sequence[Any] = ()
 
@@ -104,6 +114,9 @@ class Judgement:
     def _condition(self) -> Verdict:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
         own: Sequence[Any] = self.state.own or play.no_memory
+        if self.found is not None:
+            self.own, self.verdicts = own, [self.found[0]]
+            return self.found[0]
         if play.remembering:
             own = self.state.own = list(own)
             for place, leaf in play.remembering:
@@ -149,7 +162,7 @@ class Judgement:
     def _next(self, earliest: Instant | None) -> Instant | None:
         play, view, now, metrics = self.play, self.view, self.now, self.metrics
         for place, leaf in enumerate(play.leaves):
-            change = leaf.next_change(metrics, self.own[place], view, now)
+            change = leaf.next_change(metrics, self.own[place], view, now) if self.found is None else self.found[1]
             if change is not None and (earliest is None or change < earliest):
                 earliest = change
         if play.audience is not None:

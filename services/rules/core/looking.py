@@ -9,7 +9,7 @@ from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
 from services.rules.core.faults import Before, fault, put_back
-from services.rules.core.judge import Judgement, settled
+from services.rules.core.judge import Judgement, unsettled
 from services.rules.core.state import Document, PlayState
 from services.rules.core.watching import watch
 from shared.instants import Instant
@@ -22,10 +22,13 @@ def look(
     state = document.plays[play.name]
     before: Before | None = None
     try:
-        if not settled(play, state, document.metrics, view, now, at, effects):
+        leaf, found = play.plain_leaf, None
+        if leaf is not None:
+            found = unsettled(play, leaf, state, document.metrics, view, now, at, effects)
+        if leaf is None or found is not None:
             was: PlayState = state.__copy__()  # type: ignore[attr-defined]  # msgspec's own, twice as fast as through `copy`
             before = (was, len(effects.opened), len(effects.resolved), len(effects.decisions))
-            Judgement(play, state, document.metrics, view, now, at, "paused" if play.paused else barred, effects).judge()
+            Judgement(play, state, document.metrics, view, now, at, "paused" if play.paused else barred, effects, found).judge()
     except Exception as error:  # noqa: BLE001 - a fault in one play's judgement stops no other play, and not the partition
         put_back(before, state, at, effects)
         effects.decisions.append(fault(play, view, at, error))

@@ -27,10 +27,10 @@ Where = Callable[[dict[str, Any], Instant], bool | None]
 Bucketed = tuple[str, int, BoundaryLeaf]
 
 
-def wake(document: Document, state: PlayState, place: int, leaf: BoundaryLeaf) -> None:
+def wake(document: Document, state: PlayState, place: int, leaf: BoundaryLeaf, occurred_at: Instant) -> None:
     """What was heard can only count at a later boundary: see to it that the play is looked at there."""
     own = state.own[place] if state.own else None
-    at = leaf.wake(own)
+    at = leaf.wake(own, occurred_at)
     if (state.deadline is None or at < state.deadline) and leaf.may_differ(document.metrics, own):
         state.deadline = at
         if document.next_deadline is None or at < document.next_deadline:
@@ -60,7 +60,7 @@ def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Se
         for key, observe in observers:
             metrics[key] = observe(metrics[key], event)
         for name, place, leaf in bucketed:
-            wake(document, states[name], place, leaf)
+            wake(document, states[name], place, leaf, event.occurred_at or now)
         return True
 
     return take
@@ -84,8 +84,12 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
             counts[cell] += 1
         else:
             observe(counts, event)
-        if state.deadline is None or state.deadline > closes:
-            wake(document, state, place, leaf)
+        deadline = state.deadline
+        if deadline is None:
+            if state.known or sum(counts) - counts[0] >= leaf.enough:
+                wake(document, state, place, leaf, occurred_at)
+        elif deadline > (closes if state.known else leaf.tells):
+            wake(document, state, place, leaf, occurred_at)
         return True
 
     return take

@@ -66,10 +66,10 @@ class Interest:
             return now >= state.first_at and (self.play.needs_time or any(hits[where] for _, where in self.impulses))
         return hits[self.heard[0]] if len(self.heard) == 1 else any(hits[where] for where in self.heard)
 
-    def wake(self, document: Document, state: PlayState) -> None:
-        """The event can only count at a later boundary."""
+    def wake(self, document: Document, state: PlayState, occurred_at: Instant) -> None:
+        """An event of that instant can only count at a later boundary."""
         for place, leaf in self.boundary_leaves:
-            wake(document, state, place, leaf)
+            wake(document, state, place, leaf, occurred_at)
 
 
 class Route:
@@ -147,7 +147,8 @@ class Route:
         if len(self.interests) == len(observers) == 1:
             if clearing:
                 return cleared_quietly(clearing[0], *observers[0])
-            if len(self.bucketed) == 1 and self.observers[0].counts:
+            # Without an audience a play is known to be true where its leaf is.
+            if len(self.bucketed) == 1 and self.observers[0].counts and self.interests[0].play.audience is None:
                 return counted_quietly(*self.bucketed[0], *observers[0])
         return quietly(self.bucketed, clearing, observers)
 

@@ -55,6 +55,9 @@ Decided = list[Any]
 class ShiftLeaf(BoundaryLeaf):
     """Decides at boundaries."""
 
+    # For so many boundaries after its own bucket's an event can only keep false what is false.
+    keeps_false = 0
+
     def __init__(self, form: Shift, setting: Setting) -> None:
         self.filter: EventFilter = form
         self.form = form
@@ -110,21 +113,27 @@ class ShiftLeaf(BoundaryLeaf):
         return verdict
 
     def next_change(self, metrics: Metrics, own: Any, view: View, now: Instant) -> Instant | None:
-        """The first boundary at which the decision would differ. After a bucket with events simply the next: more will follow."""
+        """The first boundary at which the decision would differ. After a bucket with events mostly the next: more will follow."""
         bucket = self._bucket_at(now)
         memory = metrics.get(self.key)
         if own[NOT_BEFORE] > bucket:
             return self.calendar.start(own[NOT_BEFORE])
         if not self.may_differ(metrics, own):
             return None
-        if memory is not None and memory[0] + len(memory) - 2 >= bucket - 1:
+        speaks_against = self.keeps_false and own[VERDICT] is False
+        if not speaks_against and memory is not None and memory[0] + len(memory) - 2 >= bucket - 1:
             return self.calendar.start(bucket + 1)
         return self._look_ahead(memory, own, view, bucket)
+
+    def outlook(self, metrics: Metrics, own: Any, view: View, now: Instant) -> tuple[Verdict, Instant | None]:
+        """As decided."""
+        return own[VERDICT], self.next_change(metrics, own, view, now)
 
     def turn(self, now: Instant) -> None:
         """The boundaries of the open bucket."""
         self.bucket = bucket = open_bucket(self.calendar, now)
-        self.opened, self.closes = self.calendar.start(bucket), self.calendar.start(bucket + 1)
+        start = self.calendar.start
+        self.opened, self.closes, self.tells = start(bucket), start(bucket + 1), start(bucket + 1 + self.keeps_false)
 
     def _bucket_at(self, now: Instant) -> int:
         """The bucket that is open at `now`: mostly that of the event or the deadline before."""
@@ -132,11 +141,16 @@ class ShiftLeaf(BoundaryLeaf):
             self.turn(now)
         return self.bucket
 
-    def wake(self, own: Any) -> Instant:
-        """The next boundary that can be decided."""
-        if own is not None and own[NOT_BEFORE] > self.bucket + 1:
-            return self.calendar.start(own[NOT_BEFORE])
-        return self.closes
+    def wake(self, own: Any, occurred_at: Instant) -> Instant:
+        """The next boundary that can be decided; of what is false, the first at which the event does not speak against it."""
+        if own is None:
+            return self.closes
+        if own[VERDICT] is False and self.keeps_false:
+            if occurred_at >= self.opened:
+                return self.tells
+            told = self.calendar.number(occurred_at) + 1 + self.keeps_false
+            return self.calendar.start(max(told, self.bucket + 1))
+        return self.calendar.start(own[NOT_BEFORE]) if own[NOT_BEFORE] > self.bucket + 1 else self.closes
 
     def may_differ(self, metrics: Metrics, own: Any) -> bool:
         """What is false stays so where too little was heard."""
@@ -202,6 +216,7 @@ class ShiftLeaf(BoundaryLeaf):
         return sum(values) / len(values) if values else None
 
     def _look_ahead(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Instant | None:
+        """The first boundary at which the decision would differ if nothing more came."""
         verdict, kept_since = own[VERDICT], own[KEPT_SINCE]
         for later in range(bucket + 1, bucket + self.reach + 1):
             decided = self._decide(memory, own, view, later)

@@ -1,6 +1,9 @@
 """Quiet events: those that are only counted are counted where they belong, and what follows from them later is the same."""
 
-from tests.rules.timeline import event, fired_on, lived
+from services.rules.core.effects import Effects
+from services.rules.core.engine import Engine
+from services.rules.core.state import ITSELF, Account
+from tests.rules.timeline import START, applied, at, day_of, event, fired_on, lived
 
 DROP = {"when": {"drop": {"of": "report.exported", "over": "7d", "baseline": "28d", "by": "40%", "floor": 5}}}
 SILENCE = {"when": {"silence": {"of": "user.login", "for": "14d"}}}
@@ -40,3 +43,28 @@ def test_what_no_filter_lets_through_is_not_counted():
     heard = [event("ticket.created", day, priority=priority) for day, priority in ((0, "low"), (1, "urgent"), (2, "low"))]
     assert fired_on(play, *heard, until=9) == []
     assert lived(play, *heard, event("ticket.created", 3, priority="urgent"), until=9) == [(3, 8, "cleared")]
+
+
+def test_a_burst_is_a_drop_once_its_day_has_left_the_last_week():
+    #  two a day, 14 a week; 38 more on day 36: from 44 on they raise the baseline to 23.5, and the week has 14 again
+    steady, burst = exports(*(day / 2 for day in range(1, 140))), exports(*(36 + minute / 1440 for minute in range(60)))
+    assert fired_on(DROP, *steady, *burst[:38], until=60) == [44]
+    assert fired_on(DROP, *steady, *burst[:37], until=60) == []
+
+
+def test_a_burst_that_is_heard_of_late_is_a_drop_at_the_next_midnight():
+    steady = exports(*(day / 2 for day in range(1, 140)))
+    late = [event("report.exported", 30 + minute / 1440, heard=38.3) for minute in range(60)]
+    assert fired_on(DROP, *steady, *late[:38], until=60) == [39]
+    assert fired_on(DROP, *steady, *late[:37], until=60) == []
+
+
+def test_an_account_that_exports_steadily_is_not_looked_at_at_each_midnight():
+    record, account, effects = applied(DROP), Account("acme", START, {}), Effects()
+    engine = Engine(record)
+    met = set()
+    for one in exports(*(day / 2 for day in range(140))):
+        engine.take(account, one, effects)
+        met.add(account.subjects[ITSELF].next_deadline)
+    #  known from day 35 on; without another export it would drop four days after each look
+    assert sorted(day_of(deadline) for deadline in met if deadline and deadline >= at(35))[:4] == [35, 39, 43, 47]

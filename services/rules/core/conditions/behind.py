@@ -104,8 +104,9 @@ class BehindLeaf(BoundaryLeaf):
         """The open bucket and its boundaries."""
         self.bucket = bucket = open_bucket(self.calendar, now)
         self.opened, self.closes = self.calendar.start(bucket), self.calendar.start(bucket + 1)
+        self.tells = self.closes
 
-    def wake(self, own: Any) -> Instant:
+    def wake(self, own: Any, occurred_at: Instant) -> Instant:
         """The next boundary that can be decided."""
         return self.closes if own is None else max(self.closes, self.calendar.start(own[NOT_BEFORE]))
 

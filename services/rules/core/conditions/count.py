@@ -115,6 +115,7 @@ class ExactCount(_Counted):
         super().__init__(form)
         self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, form.over),)
         self.key = self.metrics[0].key
+        self._needed = 0 if form.at_least is None or isinstance(form.bound, ShareOf) else fewest(form.bound)
 
     def _number(self, instants: list[Instant] | None, now: Instant) -> int:
         return len(instants) - bisect_left(instants, now - self.over) if instants else 0
@@ -137,6 +138,12 @@ class ExactCount(_Counted):
         if turning <= 0 or self._number(instants, now) < turning:
             return None
         return instants[-turning] + self.over
+
+    def outlook(self, metrics: Metrics, own: Any, view: View, now: Instant) -> tuple[Verdict, Instant | None]:
+        """The usual case in short: `at_least` a number, of which fewer are kept than are asked for."""
+        if self._needed and len(metrics.get(self.key) or ()) < self._needed:
+            return False, None
+        return self.verdict(metrics, own, view, now), self.next_change(metrics, own, view, now)
 
     def evidence(self, metrics: Metrics, own: Any, view: View, now: Instant) -> JsonObject:
         """`count`: at most one more than the bound, since no more is kept."""
