@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading
-from shared.db.key_store import find_by_hash
+from shared.db.key_store import find_by_hash, stated_origins
 from shared.keys import ApiKey, given_key, hash_key, read_secret, well_formed
 from shared.settings import Settings
 
@@ -24,12 +24,18 @@ ANSWER_SECONDS = 1.0
 _REMEMBERED = 10_000
 
 Find = Callable[[bytes], Awaitable[ApiKey | None]]
+FindOrigins = Callable[[], Awaitable[frozenset[str]]]
 
 _log = structlog.get_logger()
 
 
 class KeysUnavailable(Exception):
     """The keys cannot be asked for now, and this one was not seen before. Nothing is known about it: try again."""
+
+
+async def no_origins() -> frozenset[str]:
+    """The origins that keys state where there are none in a database."""
+    return frozenset()
 
 
 class KeyRing:
@@ -41,6 +47,7 @@ class KeyRing:
         find: Find,
         given: Mapping[str, ApiKey] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        find_origins: FindOrigins = no_origins,
     ) -> None:
         self._secret = secret
         self._find = find
@@ -48,6 +55,10 @@ class KeyRing:
         self._monotonic = monotonic
         # What was found, and until when it counts without asking again; the least recently used goes first.
         self._seen: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
+        self._find_origins = find_origins
+        self._given_origins = frozenset(origin for key in self._given.values() for origin in key.origins)
+        self._origins: frozenset[str] | None = None
+        self._origins_until = float("-inf")
         self._asking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     async def holder(self, presented: str) -> ApiKey | None:
@@ -72,6 +83,24 @@ class KeyRing:
             self._asking[hashed] = asking
             asking.add_done_callback(partial(self._answered, hashed))
         return await asyncio.shield(asking)
+
+    async def any_states(self, origin: str) -> bool:
+        """Whether there is a key for web pages of this origin.
+
+        Raises KeysUnavailable: the database does not answer, and has not since this process began.
+        """
+        if origin in self._given_origins:
+            return True
+        if self._origins is None or self._monotonic() >= self._origins_until:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    self._origins = await self._find_origins()
+            except DATABASE_AWAY as error:
+                _log.warning("keys.unavailable", error=type(error).__name__)
+                if self._origins is None:
+                    raise KeysUnavailable from error
+            self._origins_until = self._monotonic() + FRESH_SECONDS
+        return origin in self._origins
 
     async def _ask(self, hashed: bytes) -> ApiKey | None:
         try:
@@ -107,9 +136,19 @@ def keys_in(database: AsyncEngine) -> Find:
     return find
 
 
+def origins_in(database: AsyncEngine) -> FindOrigins:
+    """Look up in this database which web pages may send."""
+
+    async def find() -> frozenset[str]:
+        async with reading(database) as connection:
+            return await stated_origins(connection)
+
+    return find
+
+
 def open_key_ring(settings: Settings, database: AsyncEngine, given: Mapping[str, ApiKey] | None = None) -> KeyRing:
     """The keys of this deployment: those in the database, SUCCESSPLAYS_WRITE_KEY, and `given`."""
     all_given = dict(given or {})
     if settings.write_key is not None:
         all_given[settings.write_key.get_secret_value()] = given_key("write")
-    return KeyRing(read_secret(settings), keys_in(database), all_given)
+    return KeyRing(read_secret(settings), keys_in(database), all_given, find_origins=origins_in(database))

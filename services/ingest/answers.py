@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.ingest.browsers import for_page
 from services.ingest.errors import ITEM_CODES, NewId, Outcome, Problem, Refusal
 from services.ingest.metrics import Metrics
 
@@ -50,7 +51,7 @@ def counted_route(metrics: Metrics, more: Callable[[Problem], dict[str, Any]]) -
                 except Problem as problem:
                     response = problem_answer(problem, **more(problem))
                 metrics.requests.labels(self.path, str(response.status_code)).inc()
-                return response
+                return for_page(response, request)
 
             return answer
 
@@ -61,7 +62,7 @@ _TEXT = {"type": "string"}
 _SHOWN = {
     400: "Nothing was stored: the body is not what it should be.",
     401: "No valid key. The answer is the same whatever is wrong with it.",
-    403: "A valid key, but not one to write with.",
+    403: "A valid key, but not one to write with, or not in this web page.",
     408: "The body took longer than 30 s.",
     413: "More than 500 kB (unpacked) or 2,500 events. Nothing was stored.",
     415: "A Content-Type or Content-Encoding that is not taken.",

@@ -71,7 +71,7 @@ def cloudevents_router(intake: Intake) -> APIRouter:
 
 async def _receive(intake: Intake, request: Request) -> Response:
     in_query = request.query_params.get("access_token")
-    sender = await intake.sender(presented_key(request) or in_query)
+    sender = await intake.sender(presented_key(request) or in_query, request)
     outcome = await _store(intake, request, sender)
     answer = json_answer(outcome, 400 if outcome.refused else 202)
     if in_query is not None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from services.ingest.answers import counted_route, described, json_answer
 from services.ingest.auth import presented_key
 from services.ingest.body import JSON, NDJSON, content_type, read_body
+from services.ingest.browsers import add_preflights
 from services.ingest.errors import Problem
 from services.ingest.intake import Intake
 from services.ingest.items import read_item
@@ -39,7 +40,7 @@ def events_router(intake: Intake) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, "content": _content()}, "security": [{"key": []}, {"basic_key": []}]},
     )
     async def send_events(request: Request) -> Response:
-        sender = await intake.sender(presented_key(request))
+        sender = await intake.sender(presented_key(request), request)
         kind = content_type(request, (JSON, NDJSON))
         body = await read_body(request)
         items = split_lines(body) if kind == NDJSON else split_json(body)
@@ -48,6 +49,7 @@ def events_router(intake: Intake) -> APIRouter:
         outcome = await intake.store(items, read_item, sender)
         return json_answer(outcome, 202 if outcome.accepted else 400)
 
+    add_preflights(router, intake.keys)
     return router
 
 

@@ -6,8 +6,10 @@ from typing import Protocol
 
 import msgspec
 import structlog
+from starlette.requests import Request
 
 from services.ingest.auth import require_writer
+from services.ingest.browsers import require_page
 from services.ingest.errors import NewId, Outcome, Problem, Refusal, Refused
 from services.ingest.metrics import Metrics
 from services.ingest.rate import GENEROUS, Allowance, Rates
@@ -59,15 +61,16 @@ class Intake:
     ) -> None:
         self.metrics = metrics
         self._journal = log
-        self._keys = keys
+        self.keys = keys
         self._clock = clock
         self._new_id = new_id
         self._rates = Rates(allowance)
         self._room = Room(most_waiting)
 
-    async def sender(self, presented: str | None) -> Sender:
-        """Who sends, received now. Raises Problem: 401, 403, 429, 503."""
-        key = await require_writer(self._keys, presented)
+    async def sender(self, presented: str | None, request: Request) -> Sender:
+        """Who sends, received now; `presented` is the key of the request. Raises Problem: 401, 403, 429, 503."""
+        key = await require_writer(self.keys, presented)
+        require_page(key, request)
         # A request counts as one item at least, whatever is in it; a flood is sent away before its bodies are read.
         self._rates.take(key.key_id, 1)
         return Sender(key, self._clock(), self._journal.replay, self._new_id)

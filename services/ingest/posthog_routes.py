@@ -43,7 +43,7 @@ async def _version_0(intake: Intake, batched: bool, request: Request) -> Respons
     content_type(request, (JSON,))
     body = await read_body(request)
     events, batch = split_batch(body, Batch) if batched else ([body], _around(body))
-    sender = await intake.sender(batch.api_key)
+    sender = await intake.sender(batch.api_key, request)
     outcome = await intake.store(events, partial(read_captured, batch=batch), sender)
     if not outcome.refused:
         return json_answer({"status": 1, "accepted": outcome.accepted})
@@ -52,7 +52,7 @@ async def _version_0(intake: Intake, batched: bool, request: Request) -> Respons
 
 
 async def _version_1(intake: Intake, request: Request) -> Response:
-    sender = await intake.sender(presented_key(request))
+    sender = await intake.sender(presented_key(request), request)
     content_type(request, (JSON,))
     events, batch = split_batch(await read_body(request), Batch)
     batch.sent_at = request.headers.get("posthog-request-timestamp")

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from services.ingest.answers import counted_route, described, json_answer
 from services.ingest.auth import presented_key
 from services.ingest.body import JSON, content_type, read_body
+from services.ingest.browsers import add_preflights
 from services.ingest.errors import Outcome, Problem, Refused
 from services.ingest.intake import Intake
 from services.ingest.json_read import read_object
@@ -30,27 +31,28 @@ def segment_router(intake: Intake) -> APIRouter:
     for kind in CALLS:
         router.add_api_route(f"/{kind}", partial(_one, intake, kind), methods=["POST"], **_documented(kind))
     router.add_api_route("/batch", partial(_batch, intake), methods=["POST"], **_documented("batch"))
+    add_preflights(router, intake.keys)
     return router
 
 
 async def _one(intake: Intake, kind: str, request: Request) -> Response:
     presented = presented_key(request)
-    sender = await intake.sender(presented) if presented is not None else None
+    sender = await intake.sender(presented, request) if presented is not None else None
     content_type(request, _TYPES)
     body = await read_body(request)
     if sender is None:
-        sender = await intake.sender(_key_inside(body))
+        sender = await intake.sender(_key_inside(body), request)
     return _answer(await intake.store([body], partial(read_message, kind=kind), sender))
 
 
 async def _batch(intake: Intake, request: Request) -> Response:
     presented = presented_key(request)
-    sender = await intake.sender(presented) if presented is not None else None
+    sender = await intake.sender(presented, request) if presented is not None else None
     content_type(request, _TYPES)
     body = await read_body(request)
     messages, batch = split_batch(body, Batch)
     if sender is None:
-        sender = await intake.sender(batch.write_key)
+        sender = await intake.sender(batch.write_key, request)
     return _answer(await intake.store(messages, partial(read_message, batch=batch), sender))
 
 

@@ -37,6 +37,12 @@ async def find_by_hash(connection: AsyncConnection, hashed: bytes) -> ApiKey | N
     return None if row is None else _key_of(row)
 
 
+async def stated_origins(connection: AsyncConnection) -> frozenset[str]:
+    """The web pages that any key is for which was not revoked."""
+    rows = await connection.execute(select(api_key.c.origins).where(api_key.c.revoked_at.is_(None)))
+    return frozenset(origin for (origins,) in rows for origin in origins or ())
+
+
 async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
     """Every key, the revoked ones too, oldest first."""
     rows = await connection.execute(select(*_KNOWN).order_by(api_key.c.created_at, api_key.c.key_id))

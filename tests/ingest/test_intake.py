@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry
+from starlette.requests import Request
 
 from services.ingest.errors import Problem
 from services.ingest.intake import Intake
@@ -12,6 +13,7 @@ from shared.log.contract import Entry
 from tests.ingest.conftest import KEY, NOW, RememberedJournal, key_with, ring
 
 EVENT = b'{"name":"a.b","account_id":"acme","id":"e1"}'
+FROM_A_SERVER = Request({"type": "http", "headers": []})
 
 
 class SlowJournal(RememberedJournal):
@@ -31,7 +33,7 @@ class SlowJournal(RememberedJournal):
 async def test_what_the_log_cannot_take_in_time_is_sent_away_instead_of_kept() -> None:
     journal = SlowJournal()
     intake = Intake(journal, ring((KEY, key_with())), lambda: NOW, Metrics(CollectorRegistry()), lambda: "new", most_waiting=250)
-    sender = await intake.sender(KEY)
+    sender = await intake.sender(KEY, FROM_A_SERVER)
     first = asyncio.create_task(intake.store([EVENT], read_item, sender))
     await journal.asked.wait()
     with pytest.raises(Problem) as caught:
@@ -45,7 +47,7 @@ async def test_what_the_log_cannot_take_in_time_is_sent_away_instead_of_kept() -
 async def test_nothing_is_answered_before_the_log_has_it() -> None:
     journal = SlowJournal()
     intake = Intake(journal, ring((KEY, key_with())), lambda: NOW, Metrics(CollectorRegistry()), lambda: "new")
-    storing = asyncio.create_task(intake.store([EVENT], read_item, await intake.sender(KEY)))
+    storing = asyncio.create_task(intake.store([EVENT], read_item, await intake.sender(KEY, FROM_A_SERVER)))
     await journal.asked.wait()
     assert not storing.done()
     journal.let.set()
