@@ -115,6 +115,8 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         )
         try:
             answer = await self._pool.handle_async_request(asked)
+        except httpcore.UnsupportedProtocol:
+            raise AddressRefused("the URL cannot be used: it is neither http nor https") from None
         except _BROKEN as error:
             raise Unreachable(_why(error)) from None
         return httpx.Response(status_code=answer.status, headers=answer.headers, stream=_Body(answer))

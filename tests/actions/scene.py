@@ -76,6 +76,8 @@ class SetClock:
 class Request:
     headers: dict[str, str]
     body: bytes
+    # `POST /hook`
+    line: str = ""
 
     @property
     def json(self) -> Any:
@@ -107,10 +109,10 @@ class Tool:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:]
+                first, *head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head if line)}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.ledger.append(Request(headers, body))
+                self.ledger.append(Request(headers, body, first.rpartition(" ")[0]))
                 status, more, text = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
                 lines = [
                     f"HTTP/1.1 {status} X",

@@ -37,12 +37,14 @@ def outgoing(
     account: dict[str, Any] | None = None,
     uncertain: bool = False,
     assignee_id: str | None = None,
+    tokens: Tokens | None = None,
+    event: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Outgoing:
     """A try of a step of this kind; `fields` overwrite the step's own."""
     document = {kind: {**STEPS[kind], **fields}}
     more: dict[str, Any] = {} if account is None else {"account": account}
-    run = run_opened(document, **more)
+    run = run_opened(document, event=event, **more)
     [step] = parse_steps([document])
     assert isinstance(step, (Task, Message, Email, Webhook))
     content = render_step(step, context_of(run, People()), People(), MONDAY)
@@ -56,7 +58,7 @@ def outgoing(
         content=content,
         run=run,
         secret=read_secret,
-        tokens=Tokens(),
+        tokens=tokens or Tokens(),
         destination="x",
         uncertain=uncertain,
         assignee_id=assignee_id,

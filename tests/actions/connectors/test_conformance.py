@@ -1,7 +1,7 @@
 """What every connector promises, whatever its kind. A connector is found by looking, and so are its promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://tools.acme.example/hook", "secret": "SECRET"},
     "slack": {"url": "SECRET"},
     "hubspot": {"token": "SECRET"},
+    "salesforce": {"base_url": "https://acme.my.salesforce.com", "client_id": "SECRET", "client_secret": "SECRET"},
+    "zendesk": {"base_url": "https://acme.zendesk.com", "email": "success@acme.example", "token": "SECRET"},
+    "jira": {"base_url": "https://acme.atlassian.net", "email": "success@acme.example", "token": "SECRET", "project": "CS"},
+    "asana": {"token": "SECRET", "project": "1201234567890"},
+    "freshdesk": {"base_url": "https://acme.freshdesk.com", "email": "success@acme.example", "token": "SECRET"},
+    "teams": {"url": "SECRET"},
     "email": {"smtp": "smtp://127.0.0.1:1", "from": "success@acme.example", "username": "SECRET", "password": "SECRET"},
 }
 OVER_HTTP = sorted(set(SETTINGS) - {"inbox", "email"})
@@ -69,7 +75,8 @@ def workspace_of(kind: str, planted: str, **fields: Any) -> Workspace:
 
 
 def leased(kind: str) -> Leased:
-    run = run_opened({kind: STEPS[kind]})
+    # About a ticket, for tools in which a message is a note on one.
+    run = run_opened({kind: STEPS[kind]}, event={"name": "ticket.created", "properties": {"ticket_id": "42"}})
     return Leased("d-1", run.run_id, "0", kind, "x", 1, MONDAY, encode(run))
 
 
@@ -79,8 +86,17 @@ async def carried(workspace: Workspace, step: str, http: Http) -> Outcome:
     return outcome
 
 
+def over(answering: Callable[[httpx.Request], httpx.Response]) -> Http:
+    """A tool that answers so; what grants tokens to whoever asks answers always."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return answer(200, text='{"access_token": "granted"}') if request.url.path.endswith("/token") else answering(request)
+
+    return Http(transport=httpx.MockTransport(handle))
+
+
 def answering(status: int, headers: dict[str, str] | None = None, text: str = "ok") -> Http:
-    return Http(transport=httpx.MockTransport(lambda _: answer(status, headers, text)))
+    return over(lambda _: answer(status, headers, text))
 
 
 def answer(status: int, headers: dict[str, str] | None = None, text: str = "ok") -> httpx.Response:
@@ -109,7 +125,7 @@ async def test_no_answer_is_tried_again(kind: str, error: type[httpx.HTTPError],
     def fail(request: httpx.Request) -> httpx.Response:
         raise error(f"while sending to {request.url}")
 
-    outcome = await carried(workspace_of(kind, planted), "task", Http(transport=httpx.MockTransport(fail)))
+    outcome = await carried(workspace_of(kind, planted), "task", over(fail))
     assert isinstance(outcome, TryAgain)
     assert PLANTED not in repr(outcome)
 
@@ -123,7 +139,7 @@ async def test_no_secret_comes_back_in_what_is_kept(kind: str, status: int, plan
         seen.append(request)
         return answer(status, text=f"you sent https://hooks.acme.example/{PLANTED} to {request.url}")
 
-    outcome = await carried(workspace_of(kind, planted), "task", Http(transport=httpx.MockTransport(echo)))
+    outcome = await carried(workspace_of(kind, planted), "task", over(echo))
     assert seen
     assert PLANTED not in repr(outcome)
     assert PLANTED not in seen[0].content.decode()
@@ -138,7 +154,7 @@ async def test_the_deliverys_id_is_in_the_request_and_two_tries_say_the_same(kin
         return answer(200)
 
     for _ in range(2):
-        await carried(workspace_of(kind, planted), "task", Http(transport=httpx.MockTransport(keep)))
+        await carried(workspace_of(kind, planted), "task", over(keep))
     assert seen[0].content == seen[1].content
     assert b"d-1" in seen[0].content or seen[0].headers.get("webhook-id") == "d-1"
 
@@ -178,6 +194,7 @@ async def test_it_ends_within_the_deadline(kind: str, planted: str) -> None:
     fields: dict[str, Any] = {
         "webhook": {"url": f"http://127.0.0.1:{port}/", "private_network": "allowed"},
         "slack": {"private_network": "allowed"},
+        "teams": {"private_network": "allowed"},
         "email": {"smtp": f"smtp://127.0.0.1:{port}"},
     }.get(kind, {"base_url": f"http://127.0.0.1:{port}", "private_network": "allowed"})
     http = Http()
