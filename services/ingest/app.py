@@ -80,6 +80,8 @@ def create_app(
         description="Events in. An answer says what became of each; it comes after the log has them.",
         docs_url=None,
         redoc_url=None,
+        # A sender does not follow; a path that is not there is 404 with a slash at its end as without.
+        redirect_slashes=False,
     )
     routers = ingest_routers(log, keys, clock, registry, new_id, allowance, configured)
     for router in routers:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shared.aliases import AliasInvalid, means_nobody, read_alias
 from shared.instants import SECOND, Instant, parse_instant
 from shared.records import JsonObject, encode
 
@@ -102,8 +103,18 @@ def id_of(found: Any, *otherwise: Any) -> str:
 def aliases(**found: Any) -> tuple[str, ...]:
     """Whom an event is about: `aliases(zendesk_org=99, email="ana@acme.example")` are `zendesk:org:99` and the address, in order.
 
-    What is no id, no address and no domain is left out, and so is 0, by which some say that there is none.
+    What is no id, no address and no domain is left out, and so are free-mail providers' domains and 0, by which some say that
+    there is none.
     """
     readers = {"email": email_of, "domain": domain_of}
     read = [(kind, readers.get(kind, text_of)(value)) for kind, value in found.items()]
-    return tuple(f"{kind.replace('_', ':')}:{value}" for kind, value in read if value is not None and value != "0")
+    valid = [_alias(f"{kind.replace('_', ':')}:{value}") for kind, value in read if value is not None and value != "0"]
+    return tuple(alias for alias in valid if alias is not None)
+
+
+def _alias(text: str) -> str | None:
+    try:
+        alias = read_alias(text)
+    except AliasInvalid:
+        return None
+    return None if means_nobody(alias) else alias

@@ -125,6 +125,7 @@ def test_without_an_id_that_can_be_kept_it_is_a_digest() -> None:
 def test_aliases_are_those_that_are_there_in_their_order() -> None:
     found = aliases(zendesk_org=99, zendesk_user="0", email="Ana@Acme.example", domain="gone")
     assert found == ("zendesk:org:99", "email:ana@acme.example")
+    assert aliases(zendesk_org="9" * 300, domain="gmail.com", email="a@gmail.com") == ("email:a@gmail.com",)
 
 
 def test_traits_are_texts_numbers_and_truths() -> None:
