@@ -41,8 +41,9 @@ def fetch_packages() -> Path:
         PACKAGES.mkdir()
         for name in _FILES:
             shutil.copy(WANTED / name, PACKAGES)
+        # A company's proxy may have certificates that only this machine's own store knows.
         done = subprocess.run(
-            [NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"],
+            [NODE, "--use-system-ca", _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"],
             cwd=PACKAGES,
             capture_output=True,
             text=True,

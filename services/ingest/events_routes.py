@@ -15,6 +15,8 @@ from services.ingest.intake import Intake
 from services.ingest.items import read_item
 from services.ingest.split import split_json, split_lines
 
+# It is registered under none of its names.
+_LINES = (NDJSON, "application/ndjson", "application/jsonl")
 _ITEM = {"$ref": "#/components/schemas/Item"}
 _OUTCOME = {"$ref": "#/components/schemas/Outcome"}
 _DETAILS = """
@@ -41,9 +43,9 @@ def events_router(intake: Intake) -> APIRouter:
     )
     async def send_events(request: Request) -> Response:
         sender = await intake.sender(presented_key(request), request)
-        kind = content_type(request, (JSON, NDJSON))
+        kind = content_type(request, (JSON, *_LINES))
         body = await read_body(request)
-        items = split_lines(body) if kind == NDJSON else split_json(body)
+        items = split_lines(body) if kind in _LINES else split_json(body)
         if not items:
             raise Problem(400, "empty", "there is no event in the body")
         outcome = await intake.store(items, read_item, sender)
@@ -57,7 +59,7 @@ def _content() -> dict[str, Any]:
     one = {"name": "report.exported", "account_id": "acme", "user_id": "u1", "properties": {"pages": 12}}
     return {
         JSON: {"schema": {"oneOf": [_ITEM, {"type": "array", "items": _ITEM, "maxItems": 2500}]}, "example": one},
-        NDJSON: {"schema": {"type": "string", "description": "An event on each line."}},
+        **{kind: {"schema": {"type": "string", "description": "An event on each line."}} for kind in _LINES},
     }
 
 

@@ -38,6 +38,17 @@ async def test_lines(client: httpx.AsyncClient, journal: RememberedJournal) -> N
     assert [event.id for event in journal.events] == ["1", "3"]
 
 
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/ndjson", "application/jsonl"])
+async def test_lines_have_several_names_and_may_be_packed(
+    client: httpx.AsyncClient, journal: RememberedJournal, kind: str
+) -> None:
+    lines = b'{"name":"a.b","account_id":"acme","id":"1"}\n{"name":"a.b","account_id":"acme","id":"2"}\n'
+    headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+    answer = await client.post("/v1/events", content=gzip.compress(lines), headers=headers)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+    assert [event.id for event in journal.events] == ["1", "2"]
+
+
 async def test_one_bad_event_does_not_sink_the_others(client: httpx.AsyncClient, journal: RememberedJournal) -> None:
     answer = await client.post("/v1/events", json=[other(0), {**other(1), "acount_id": 1}, other(2)])
     assert answer.status_code == 202

@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from segment.analytics.client import Client
 
+from services.ingest.app import create_app
+from services.ingest.rate import Allowance
 from shared.clock import wall_clock
 from shared.instants import SECOND, datetime_of
 from shared.records import Mapping
-from tests.ingest.conftest import KEY, RememberedJournal
+from tests.ingest.conftest import KEY, RememberedJournal, key_with, ring
+from tests.ingest.serving import served
 
 
 class Sdk:
@@ -110,3 +114,20 @@ def test_the_sdk_sends_again_what_the_log_could_not_take(host: str, journal: Rem
     sdk.send()
     assert sdk.errors == []
     assert [event.id for event in journal.events] == ["patient"]
+
+
+@pytest.mark.slow
+def test_the_sdk_waits_as_long_as_it_is_told_when_it_sends_too_fast(journal: RememberedJournal) -> None:
+    refused: list[float] = []
+    slow = Allowance(per_second=4, burst=4)
+    with served(lambda: create_app(journal, ring((KEY, key_with())), wall_clock, CollectorRegistry(), allowance=slow)) as port:
+        sdk = Sdk(f"http://127.0.0.1:{port}", upload_size=2, upload_interval=0.01)
+        for number in range(8):
+            sdk.client.track("u1", "Report Exported", message_id=f"m{number}")
+        deadline = wall_clock() + 10 * SECOND
+        while not refused and wall_clock() < deadline:
+            refused += [until for until in (sdk.client.consumers[0].rate_limited_until,) if until is not None]
+        sdk.send()
+    assert refused
+    assert sdk.errors == []
+    assert sorted(event.id for event in journal.events) == [f"m{number}" for number in range(8)]
