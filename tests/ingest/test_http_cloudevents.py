@@ -100,6 +100,16 @@ async def test_the_key_may_be_in_the_query_and_a_wrong_one_is_401(client: httpx.
     assert len(journal.events) == 1
 
 
+async def test_a_sender_that_names_its_system_as_the_origin_is_no_web_page(client: httpx.AsyncClient) -> None:
+    # Version 1.0.1 of the webhooks' specification has `Origin`, later ones `WebHook-Request-Origin`.
+    for origin, status in (("eventemitter.example.com", 202), ("https://example.com", 403), ("null", 403)):
+        answer = await client.post(PATH, json=ONE, headers={**STRUCTURED, "Origin": origin})
+        assert answer.status_code == status
+    assert (
+        await client.post(PATH, json=ONE, headers={**STRUCTURED, "WebHook-Request-Origin": "a.example.com"})
+    ).status_code == 202
+
+
 async def test_while_the_log_is_away_it_is_503(client: httpx.AsyncClient, journal: RememberedJournal) -> None:
     journal.away = True
     answer = await client.post(PATH, json=ONE, headers=STRUCTURED)
