@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from services.ingest.sources.contract import Source, sources
+from services.ingest.sources.contract import Mapped, Source, sources
 from services.ingest.vocabulary import EVENTS, TRAITS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sources.md"
@@ -64,10 +64,19 @@ def _becomes(source: Source) -> str:
 
 def _section(source: Source) -> Iterator[str]:
     yield from ("", f"## {source.kind}", "", source.described.strip(), "")
-    heads = ("of the vendor's", "becomes", "with the properties", "and the traits")
-    rows = [(_name(row.vendor), _name(row.event), _paths(row.properties), _paths(row.traits)) for row in source.mapped]
-    used = [index for index in range(len(heads)) if index < 2 or any(row[index] for row in rows)]
+    rows = _by_paths(source.mapped)
+    heads = ("of the vendor's → ours", "with the properties", "and the traits")
+    used = [index for index in range(len(heads)) if not index or any(row[index] for row in rows)]
     yield from _table([heads[index] for index in used], ([row[index] for index in used] for row in rows))
+
+
+def _by_paths(mapped: Iterable[Mapped]) -> list[tuple[str, str, str]]:
+    """What comes with the same words from the same places, together."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for row in mapped:
+        found = lines.setdefault((_paths(row.properties), _paths(row.traits)), [])
+        found.append(f"{_name(row.vendor)} → {_name(row.event)}")
+    return [("<br>".join(found), *paths) for paths, found in lines.items()]
 
 
 def _words() -> Iterator[str]:
@@ -96,7 +105,13 @@ def _name(text: str) -> str:
 
 
 def _paths(words: Mapping[str, str]) -> str:
-    return "<br>".join(f"{word}: `{path}`" if re.fullmatch(r"\S+", path) else f"{word}: {path}" for word, path in words.items())
+    return "<br>".join(f"{word}: {_path(path)}" for word, path in words.items())
+
+
+def _path(text: str) -> str:
+    """A path, or several that are tried in turn, set as code; a sentence that stands for one is not."""
+    paths = text.split(" | ")
+    return ", else ".join(f"`{path}`" for path in paths) if all(re.fullmatch(r"\S+", path) for path in paths) else text
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

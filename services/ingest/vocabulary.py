@@ -21,7 +21,7 @@ TICKET: Mapping[str, str] = {
 }
 ANSWER: Mapping[str, str] = {
     "score": "the number given: 0 to 10 for NPS; else on the survey's own scale",
-    "old_score": "what it was before (nps.changed)",
+    "old_score": "what it was before, where the vendor says (nps.changed and its like)",
     "scale": "the highest score that can be given, where the vendor says",
     "comment": "what they wrote",
     "response_id": "the vendor's id of the response",
@@ -87,8 +87,11 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
     "nps.answered": ANSWER,
     "nps.changed": ANSWER,
     "csat.answered": ANSWER,
+    "csat.changed": ANSWER,
     "ces.answered": ANSWER,
+    "ces.changed": ANSWER,
     "survey.answered": ANSWER,
+    "survey.changed": ANSWER,
     "task.completed": TASK,
     "task.reopened": TASK,
     "task.reassigned": TASK,

@@ -68,7 +68,7 @@ class Sender:
         return {**self.vendor.headers, **signed}
 
     async def send(self, body: bytes, headers: Mapping[str, str] | None = None, token: str = TOKEN) -> httpx.Response:
-        path = f"/v1/sources/{self.vendor.kind}" + ("" if self.vendor.sign is not None else f"/{token}")
+        path = f"/v1/sources/{self.vendor.kind}" + ("" if self.vendor.sign is not None or not token else f"/{token}")
         sent = self.headers(body) if headers is None else headers
         return await self.client.post(
             path, content=body, headers=[(name.encode(), text.encode("latin-1")) for name, text in sent.items()]
