@@ -56,7 +56,7 @@ async def ask(
     content = None if body is None else msgspec.json.encode(body)
     sent = {"accept": "application/json", **({} if body is None else {"content-type": "application/json"}), **headers}
     answer = await http.request(method, url, content, sent, private=settings.private)
-    return Reply(judge_answer(answer.status, answer.headers, answer.text, outgoing.now), _json(answer.text))
+    return Reply(judge_answer(answer.status, answer.headers, answer.text, outgoing.now), json_of(answer.text))
 
 
 def made(reply: Reply, *path: str | int) -> Outcome:
@@ -101,7 +101,8 @@ def account_field(outgoing: Outgoing, name: str) -> str | None:
     return text_in(outgoing.run.account, name)
 
 
-def _json(text: str) -> Any:
+def json_of(text: str) -> Any:
+    """What an answer says, None where it is not JSON."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -58,7 +58,7 @@ def test_what_cannot_be_parsed_is_said_with_its_place() -> None:
     [
         ("crm", DESTINATIONS["crm"], [], ""),
         ("crm", {"kind": "webhok"}, [("kind",)], "did you mean webhook?"),
-        ("crm", {}, [("kind",)], "there are email, "),
+        ("crm", {}, [("kind",)], "there are "),
         ("crm", {"kind": "inbox"}, [("kind",)], "there is no kind"),
         ("inbox", {"kind": "inbox"}, [()], "always exists"),
         ("crm", {"kind": "webhook"}, [("url",), ("secret",)], "Field required"),

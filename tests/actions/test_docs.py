@@ -15,8 +15,8 @@ EXAMPLES = [YAML(typ="safe").load(found) for found in re.findall(r"```yaml\n(.*?
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_right(example: dict[str, dict[str, dict[str, object]]]) -> None:
-    [(name, settings)] = example["destinations"].items()
-    assert check_destination(name, settings) == []
+    for name, settings in example["destinations"].items():
+        assert check_destination(name, settings) == []
 
 
 def test_every_kind_has_its_section() -> None:

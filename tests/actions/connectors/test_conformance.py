@@ -33,6 +33,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "jira": {"base_url": "https://acme.atlassian.net", "email": "success@acme.example", "token": "SECRET", "project": "CS"},
     "asana": {"token": "SECRET", "project": "1201234567890"},
     "freshdesk": {"base_url": "https://acme.freshdesk.com", "email": "success@acme.example", "token": "SECRET"},
+    "intercom": {"token": "SECRET", "ticket_type": "1234", "admin": 394051, "contact": "owner"},
+    "front": {"token": "SECRET", "inbox": "inb_55c8c149"},
     "teams": {"url": "SECRET"},
     "email": {"smtp": "smtp://127.0.0.1:1", "from": "success@acme.example", "username": "SECRET", "password": "SECRET"},
 }

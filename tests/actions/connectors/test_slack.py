@@ -5,7 +5,8 @@ import pytest
 from services.actions.connectors import slack
 from services.actions.connectors.slack import MAX_SECTION, escape, message, said_ok
 from shared.outbound.http import Http
-from shared.outbound.outcomes import Delivered, GiveUp, Outcome
+from shared.outbound.outcomes import Delivered, GiveUp, Outcome, Pause, TryAgain
+from tests.actions.connectors.calling import SECRET, call
 from tests.actions.connectors.outgoing import outgoing
 from tests.actions.scene import Tool
 
@@ -76,3 +77,32 @@ def test_long_texts_are_cut_to_what_slack_takes() -> None:
     text = message(outgoing("message", text="x" * 5000))["blocks"][0]["text"]["text"]
     assert len(text) == MAX_SECTION
     assert text.endswith("…")
+
+
+APP = {"token": "SECRET", "channel": "C012AB3CD"}
+
+
+async def test_an_app_writes_to_its_channel(receiver: Tool, tmp_path: Path) -> None:
+    receiver.says((200, {}, b'{"ok": true, "channel": "C012AB3CD", "ts": "1503435956.000247"}'))
+    outcome = await call("slack", receiver, tmp_path, APP)
+    assert isinstance(outcome, Delivered)
+    assert outcome.external_id == "1503435956.000247"
+    (request,) = receiver.ledger
+    assert (request.line, request.json["channel"]) == ("POST /chat.postMessage", "C012AB3CD")
+    assert request.headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [("ratelimited", TryAgain), ("internal_error", TryAgain), ("token_revoked", Pause), ("channel_not_found", GiveUp)],
+)
+async def test_what_slack_says_inside_a_200_counts(receiver: Tool, tmp_path: Path, word: str, outcome: type[Outcome]) -> None:
+    receiver.says((200, {}, b'{"ok": false, "error": "%s"}' % word.encode()))
+    assert isinstance(await call("slack", receiver, tmp_path, APP), outcome)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"url": "env:A", "token": "env:B", "channel": "C"}, {"token": "env:A"}, {"url": "env:A", "channel": "C"}]
+)
+def test_a_destination_has_one_way_to_send(given: dict[str, str]) -> None:
+    assert slack.Settings.model_validate({"kind": "slack", **given}).problems()
