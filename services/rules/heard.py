@@ -2,12 +2,17 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from shared.instants import Instant
 from shared.records import Event, Mapping
 
 
-class Heard(NamedTuple):
-    """An event of a known account. Its name is (account, source, id); `fingerprint` stands for it, in `month`."""
+class Heard(msgspec.Struct, gc=False):
+    """An event of a known account. Its name is (account, source, id); `fingerprint` stands for it, in `month`.
+
+    The garbage collector does not look at it: there are too many, and nothing in one leads back to it.
+    """
 
     event: Event
     offset: int

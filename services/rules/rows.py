@@ -90,22 +90,22 @@ class Rows:
         """Keep events in the history."""
         self.events += [
             (
-                month,
-                fingerprint,
-                event.account_id,
+                heard.month,
+                heard.fingerprint,
+                (event := heard.event).account_id,
                 event.source,
                 event.id,
                 event.name,
                 event.user_id,
                 event.occurred_at,
                 event.received_at,
-                offset,
-                properties,
+                heard.offset,
+                heard.properties,
                 None if event.traits is None else _json(event.traits),
                 None if event.user_traits is None else _json(event.user_traits),
                 event.imported,
             )
-            for event, offset, month, fingerprint, properties, _, _ in taken
+            for heard in taken
         ]
 
     def add_account(self, loaded: Loaded, partition: int) -> int | None:

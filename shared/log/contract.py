@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+import msgspec
+
 from shared.instants import Instant
 
 # The largest value that a log takes, in bytes; with its key and headers it is below Kafka's own default limit of 1 MiB.
@@ -27,7 +29,7 @@ class Entry(NamedTuple):
     at: Instant | None = None
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record as read. `at` is never earlier than the `at` of the record before it in its partition, as the log gives it."""
 
     partition: int

@@ -115,7 +115,7 @@ class LogFile:
             ' WHERE topic = ? AND "partition" = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?',
             (topic, partition, offset, limit),
         )
-        return list(map(Record._make, rows))
+        return [Record(*row) for row in rows]
 
     def close(self) -> None:
         """Close the file and give the lock back."""
