@@ -7,6 +7,7 @@ The next batch asks while the one before it is being committed; then it waits fo
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
@@ -58,6 +59,9 @@ class Batch:
         # Peers who are compared from now on.
         self._begun: list[Part] = []
         self._known: dict[bytes, set[int]] = {}
+        # By their fingerprints: the events that were heard, by month, and those of them that are new, once it is decided.
+        self._names = _names_of(parts)
+        self.taken: frozenset[bytes] = frozenset()
         self._identity = Identity({}, [], [], self.rows)
 
     @property
@@ -101,14 +105,14 @@ class Batch:
 
     async def ask(self, database: AsyncEngine, before: "Batch | None" = None) -> None:
         """Learn which of its events are known: stored, or about to be by the batch before it, which is decided."""
-        names = [(one.month, one.fingerprint) for part in self.parts for one in part.heard]
+        names = self._names
         if names:
             async with reading(database) as connection:
                 for month, named in await store.known_events(connection, names):
                     self._known.setdefault(named, set()).add(month)
-        if before is not None:
+        if before is not None and not before.taken.isdisjoint(chain.from_iterable(names.values())):
             # Whether the look-up saw that commit or not.
-            asked = {named for _, named in names}
+            asked = set(chain.from_iterable(names.values()))
             for one in chain.from_iterable(work.taken for work in before.works):
                 if one.fingerprint in asked:
                     self._known.setdefault(one.fingerprint, set()).add(one.month)
@@ -167,6 +171,7 @@ class Batch:
         for work in self._works.values():
             self._collect_work(work)
             work.owned.peers.add(work.effects.peers)
+        self.taken = frozenset(one.fingerprint for work in self._works.values() for one in work.taken)
         for owned in self._owned:
             self.rows.add_peers(owned.peers.changed())
 
@@ -238,6 +243,13 @@ class Batch:
             if owned in self._stay:
                 owned.earliest = self._stay[owned]
             owned.expect_deadline(self._earliest.get(owned))
+
+
+def _names_of(parts: Iterable[Slice]) -> dict[int, list[bytes]]:
+    names: dict[int, list[bytes]] = defaultdict(list)
+    for one in chain.from_iterable(part.heard for part in parts):
+        names[one.month].append(one.fingerprint)
+    return names
 
 
 def _all_carefully(works: Iterable[Work], known: Known) -> None:

@@ -1,32 +1,42 @@
 """Many rows in one statement, on PostgreSQL and SQLite alike: insert, upsert, update, delete, look up.
 
 The statements are made from the tables and kept. On PostgreSQL a column of values travels as one array (`unnest`) or by COPY,
-straight through asyncpg; on SQLite rows go by `executemany`, and keys to look up as one JSON array. Each function works in the
-transaction of the connection that it is given, and commits nothing. A JSON column takes its value as JSON text.
+straight through asyncpg; on SQLite new rows go by the thousand in one statement, others by `executemany`, and keys to look up as
+one JSON array. Each function works in the transaction of the connection that it is given, and commits nothing. A JSON column
+takes its value as JSON text.
 """
 
 # ruff: noqa: S608 - what is put into a statement are names of our own tables and columns; values are always parameters.
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import JSON, BigInteger, Boolean, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row = tuple[Any, ...]
+Value = TypeVar("Value")
 Columns = tuple[str, ...]
+
+# Of the 32,766 parameters that SQLite takes. Python gives its lock back once a statement, not once a row: while two thousand
+# rows are inserted, others compute.
+MOST_VALUES = 28_672
 
 
 async def insert(connection: AsyncConnection, table: Table, columns: Columns, rows: Sequence[Row]) -> None:
     """Insert rows that are new; a conflict is an error. PostgreSQL: COPY."""
     if not rows:
         return
+    driver = await _writing(connection)
     if connection.dialect.name == "postgresql":
-        await (await _writing(connection)).copy_records_to_table(table.name, records=rows, columns=columns)
-    else:
-        await connection.exec_driver_sql(_insert_sqlite(table, columns, "abort"), list(rows))
+        await driver.copy_records_to_table(table.name, records=rows, columns=columns)
+        return
+    for some in in_fixed_sizes(rows, MOST_VALUES // len(columns)):
+        async with driver.execute(_insert_sqlite(table, columns, "fail", len(some)), tuple(chain.from_iterable(some))):
+            pass
 
 
 async def upsert(connection: AsyncConnection, table: Table, columns: Columns, rows: Sequence[Row], keep: bool = False) -> None:
@@ -37,32 +47,35 @@ async def upsert(connection: AsyncConnection, table: Table, columns: Columns, ro
     if not rows:
         return
     conflict = "keep" if keep else "replace"
+    driver = await _writing(connection)
     if connection.dialect.name == "postgresql":
-        await (await _writing(connection)).execute(_upsert_postgresql(table, columns, conflict), *zip(*rows, strict=True))
+        await driver.execute(_upsert_postgresql(table, columns, conflict), *zip(*rows, strict=True))
     else:
-        await connection.exec_driver_sql(_insert_sqlite(table, columns, conflict), list(rows))
+        await _many_sqlite(driver, _insert_sqlite(table, columns, conflict), rows)
 
 
 async def update(connection: AsyncConnection, table: Table, keys: Columns, values: Columns, rows: Sequence[Row]) -> None:
     """Set `values` where `keys` are equal; each row holds the keys, then the values."""
     if not rows:
         return
+    driver = await _writing(connection)
     if connection.dialect.name == "postgresql":
-        await (await _writing(connection)).execute(_update_postgresql(table, keys, values), *zip(*rows, strict=True))
+        await driver.execute(_update_postgresql(table, keys, values), *zip(*rows, strict=True))
     else:
         # The statement names the values first.
         turned = [(*row[len(keys) :], *row[: len(keys)]) for row in rows]
-        await connection.exec_driver_sql(_update_sqlite(table, keys, values), turned)
+        await _many_sqlite(driver, _update_sqlite(table, keys, values), turned)
 
 
 async def delete(connection: AsyncConnection, table: Table, keys: Columns, rows: Sequence[Row]) -> None:
     """Delete the rows with these keys."""
     if not rows:
         return
+    driver = await _writing(connection)
     if connection.dialect.name == "postgresql":
-        await (await _writing(connection)).execute(_delete_postgresql(table, keys), *zip(*rows, strict=True))
+        await driver.execute(_delete_postgresql(table, keys), *zip(*rows, strict=True))
     else:
-        await connection.exec_driver_sql(_delete_sqlite(table, keys), list(rows))
+        await _many_sqlite(driver, _delete_sqlite(table, keys), rows)
 
 
 async def look_up(connection: AsyncConnection, table: Table, keys: Columns, rows: Sequence[Row], wanted: Columns) -> list[Row]:
@@ -72,21 +85,36 @@ async def look_up(connection: AsyncConnection, table: Table, keys: Columns, rows
     if connection.dialect.name == "postgresql":
         found = await (await _reading(connection)).fetch(_look_up_postgresql(table, keys, wanted), *zip(*rows, strict=True))
         return [tuple(row) for row in found]
-    given = (msgspec.json.encode(rows).decode(),)
-    return [tuple(row) for row in await connection.exec_driver_sql(_look_up_sqlite(table, keys, wanted), given)]
+    return await fetch(connection, "", _look_up_sqlite(table, keys, wanted), (msgspec.json.encode(rows).decode(),))
 
 
 async def fetch(connection: AsyncConnection, postgresql: str, sqlite: str, values: Row) -> list[Row]:
     """The rows of a statement written for each: `$1` on PostgreSQL, `?` on SQLite."""
     if connection.dialect.name == "postgresql":
         return [tuple(row) for row in await (await _reading(connection)).fetch(postgresql, *values)]
-    return [tuple(row) for row in await connection.exec_driver_sql(sqlite, values)]
+    return list(await (await _reading(connection)).execute_fetchall(sqlite, values))
+
+
+def in_fixed_sizes(some: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
+    """Rows or keys in pieces of few different sizes (`most`, then by eighths), so that their statements are compiled once."""
+    start, size = 0, max(1, most)
+    while start < len(some):
+        while size > len(some) - start:
+            size = max(1, size // 8)
+        yield some[start : start + size]
+        start += size
+
+
+async def _many_sqlite(driver: Any, statement: str, rows: Sequence[Row]) -> None:
+    async with driver.executemany(statement, rows):
+        pass
 
 
 async def _writing(connection: AsyncConnection) -> Any:
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    if not driver.is_in_transaction():
+    # SQLite's transaction begins with SQLAlchemy's own (`shared.db.database`).
+    if connection.dialect.name == "postgresql" and not driver.is_in_transaction():
         # SQLAlchemy sends BEGIN with its own first statement; what went straight to asyncpg before it would commit by itself.
         await connection.execute(_NOTHING)
     return driver
@@ -114,8 +142,6 @@ def _primary(table: Table) -> Columns:
 def _on_conflict(table: Table, columns: Columns, conflict: str) -> str:
     key = _primary(table)
     changing = [column for column in columns if column not in key]
-    if conflict == "abort":
-        return ""
     if conflict == "keep" or not changing:
         return f"ON CONFLICT ({_names(key)}) DO NOTHING"
     return f"ON CONFLICT ({_names(key)}) DO UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
@@ -142,9 +168,14 @@ def _given(table: Table, columns: Columns) -> str:
 
 
 @lru_cache
-def _insert_sqlite(table: Table, columns: Columns, conflict: str) -> str:
-    marks = ", ".join("?" * len(columns))
-    return f'INSERT INTO "{table.name}" ({_names(columns)}) VALUES ({marks}) {_on_conflict(table, columns, conflict)}'
+def _insert_sqlite(table: Table, columns: Columns, conflict: str, rows: int = 1) -> str:
+    marks = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * rows)
+    into = f'INTO "{table.name}" ({_names(columns)}) VALUES {marks}'
+    if conflict == "fail":
+        # It may leave some of the rows, in a transaction that is rolled back then; to undo the statement alone, SQLite would
+        # keep a journal of its own for it.
+        return f"INSERT OR FAIL {into}"
+    return f"INSERT {into} {_on_conflict(table, columns, conflict)}"
 
 
 @lru_cache

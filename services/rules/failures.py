@@ -4,6 +4,8 @@ the database is away (or busy, full, failing over)   nothing was stored, or it i
 the database refuses the rows themselves             it will refuse them again: find the record that is the cause
 """
 
+import sqlite3
+
 from sqlalchemy.exc import DataError, IntegrityError
 
 from shared.db.away import DATABASE_AWAY
@@ -16,7 +18,7 @@ _REFUSALS = ("22", "23", "54")
 
 def refuses_rows(error: BaseException) -> bool:
     """Whether the same rows would fail again."""
-    if isinstance(error, DataError | IntegrityError | OverflowError | UnicodeError):
+    if isinstance(error, DataError | IntegrityError | sqlite3.DataError | sqlite3.IntegrityError | OverflowError | UnicodeError):
         return True
     cause: BaseException | None = error
     while cause is not None:

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.rules.batch import Batch
 from services.rules.partitions import Owned
-from services.rules.reading import Begin, Slice, read_slice
-from services.rules.work import Work, works_of
+from services.rules.reading import Begin, read_slice
+from services.rules.work import works_of
 from shared.log.contract import Record
 
 # Records of a partition, and where they begin if those before them are not stored yet.
@@ -35,14 +35,12 @@ async def batch_of(database: AsyncEngine, found: list[Taken], after: Batch | Non
 
     Raises what the database raises.
     """
-    parts, works = await asyncio.to_thread(_read, found)
-    if not parts:
-        return None
-    batch = Batch([part.owned for part in parts], parts, works, replay, due)
-    await batch.ask(database, after)
+    batch = await asyncio.to_thread(_read, found, replay, due)
+    if batch is not None:
+        await batch.ask(database, after)
     return batch
 
 
-def _read(found: list[Taken]) -> tuple[list[Slice], dict[str, Work]]:
+def _read(found: list[Taken], replay: bool, due: int) -> Batch | None:
     parts = [part for part in (read_slice(owned, records, begin) for owned, records, begin in found) if part.moves]
-    return parts, works_of(parts)
+    return Batch([part.owned for part in parts], parts, works_of(parts), replay, due) if parts else None

@@ -1,6 +1,7 @@
 """The rules service's SQL, as verbs. Each works in the transaction of the connection that it is given; none commits."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -139,7 +140,7 @@ _KNOWN_POSTGRESQL = (
 )
 _KNOWN_SQLITE = "SELECT month, fingerprint FROM event WHERE month IN (?, ?) AND fingerprint IN ({prints})"
 # Fewer than the 32,766 parameters that SQLite takes.
-_KEYS_AT_ONCE = 10_000
+_KEYS_AT_ONCE = 8_192
 _HISTORY = (
     "SELECT id, name, source, account_id, user_id, occurred_at, received_at, properties, traits, user_traits, imported "
     "FROM event WHERE {wanted} ORDER BY account_id, received_at, position"
@@ -150,30 +151,30 @@ _HISTORY_SQLITE = _HISTORY.format(
 )
 
 
-async def known_events(connection: AsyncConnection, names: Iterable[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
-    """Of the named events, each by (month, fingerprint), what is stored in that month or the one before it."""
-    by_month: dict[int, list[bytes]] = {}
-    for month, fingerprint in names:
-        by_month.setdefault(month, []).append(fingerprint)
+async def known_events(connection: AsyncConnection, names: Mapping[int, Sequence[bytes]]) -> set[tuple[int, bytes]]:
+    """Of the events named by their fingerprints, by month, what is stored in that month or the one before it.
+
+    Each is (month, fingerprint).
+    """
     known: set[tuple[int, bytes]] = set()
-    for month, prints in by_month.items():
+    for month, prints in names.items():
         # Months are few but in imported history, where each still has many events.
         known.update((found, named) for found, named in await _known_of_month(connection, month, prints))
     return known
 
 
-async def _known_of_month(connection: AsyncConnection, month: int, prints: list[bytes]) -> list[Row]:
+async def _known_of_month(connection: AsyncConnection, month: int, prints: Sequence[bytes]) -> list[Row]:
     if connection.dialect.name == "postgresql":
         return await bulk.fetch(connection, _KNOWN_POSTGRESQL, "", (b"".join(prints), len(prints), month))
     known: list[Row] = []
-    for start in range(0, len(prints), _KEYS_AT_ONCE):
-        some = prints[start : start + _KEYS_AT_ONCE]
-        known += await bulk.fetch(connection, "", _KNOWN_SQLITE.format(prints=_marks(len(some))), (month, month - 1, *some))
+    for some in bulk.in_fixed_sizes(prints, _KEYS_AT_ONCE):
+        known += await bulk.fetch(connection, "", _known_sqlite(len(some)), (month, month - 1, *some))
     return known
 
 
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+@lru_cache
+def _known_sqlite(count: int) -> str:
+    return _KNOWN_SQLITE.format(prints=", ".join("?" * count))
 
 
 async def find_accounts(connection: AsyncConnection, account_ids: Sequence[str]) -> list[Row]:

@@ -41,8 +41,9 @@ _log = log_for("rules")
 class Bounds:
     """How much at once. Times are seconds."""
 
-    records: int = 5_000
-    due: int = 1_000
+    # A backlog is taken in large batches: what a batch costs by itself, and by the account, is shared by more events.
+    records: int = 20_000
+    due: int = 2_000
     warm: int = 200
     # Documents in memory for each partition.
     documents: int = 50_000

@@ -91,4 +91,4 @@ async def poll_until(condition: Callable[[], bool], subscription: Subscription) 
 async def read_all(log: Log, count: int, topic: str = "events", group: str = "all") -> list[Record]:
     """The first `count` records of the topic, partition by partition."""
     async with Reader(log, topic, group) as reader:
-        return sorted(await reader.until(count))
+        return sorted(await reader.until(count), key=lambda record: (record.partition, record.offset))

@@ -1,7 +1,8 @@
 """Many rows in one statement, the same on SQLite and PostgreSQL."""
 
+import sqlite3
+
 import pytest
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.rules import bulk, store
@@ -30,6 +31,20 @@ async def test_rows_are_inserted_replaced_kept_changed_deleted_and_found(databas
         assert found == [("2",)]
         whole = await bulk.look_up(connection, table, ("account_id",), [("acme",)], ("user_id", "traits"))
         assert sorted(whole) == [("al", "1"), ("jo", "2")]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 64, 65, 1_000])
+def test_pieces_have_few_sizes_and_nothing_is_lost(count: int) -> None:
+    pieces = list(bulk.in_fixed_sizes(range(count), 64))
+    assert [one for piece in pieces for one in piece] == list(range(count))
+    assert {len(piece) for piece in pieces} <= {64, 8, 1}
+
+
+async def test_more_rows_than_one_statement_takes(database: AsyncEngine) -> None:
+    rows = [("acme", f"{number:05}", "1") for number in range(2 * bulk.MOST_VALUES // len(USERS) + 3)]
+    async with database.begin() as connection:
+        await bulk.insert(connection, tables.account_user, USERS, rows)
+        assert await users(connection) == rows
 
 
 async def test_nothing_to_do_asks_nothing(database: AsyncEngine) -> None:
@@ -72,7 +87,7 @@ async def test_a_repeated_key_is_refused_for_good(database: AsyncEngine) -> None
         async with database.begin() as connection:
             await bulk.insert(connection, tables.account_user, USERS, [("acme", "jo", "1"), ("acme", "jo", "2")])
     assert refuses_rows(refused.value)
-    assert isinstance(refused.value, IntegrityError) or getattr(refused.value, "sqlstate", "") == "23505"
+    assert isinstance(refused.value, sqlite3.IntegrityError) or getattr(refused.value, "sqlstate", "") == "23505"
 
 
 async def test_known_events_are_found_by_month_and_fingerprint(database: AsyncEngine) -> None:
@@ -87,7 +102,7 @@ async def test_known_events_are_found_by_month_and_fingerprint(database: AsyncEn
     ]
     async with database.begin() as connection:
         await bulk.insert(connection, tables.event, columns, rows)
-        wanted = [(10, b"\x01" * 16), (11, b"\x03" * 16), (12, b"\x01" * 16)]
+        wanted = {10: [b"\x01" * 16], 11: [b"\x03" * 16], 12: [b"\x01" * 16]}
         assert (10, b"\x01" * 16) in await store.known_events(connection, wanted)
         assert not {(11, b"\x03" * 16), (12, b"\x01" * 16)} & await store.known_events(connection, wanted)
-        assert await store.known_events(connection, []) == set()
+        assert await store.known_events(connection, {}) == set()
