@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.aliases import AliasInvalid, means_nobody, read_alias
-from shared.instants import SECOND, Instant, parse_instant
+from shared.instants import SECOND, Instant, parse_instant, show_instant
 from shared.records import JsonObject, encode
 
 MILLISECOND = SECOND // 1000
@@ -70,6 +70,17 @@ def moment_of(found: Any, unit: int = SECOND) -> Instant | None:
     return instant if instant is not None and 0 <= instant <= _LAST else None
 
 
+def date_of(found: Any) -> str | None:
+    """A day or an instant in ISO 8601, also of seconds or milliseconds since 1970."""
+    number = number_of(found)
+    if number is None:
+        written = text_of(found)
+        return None if written is None or _written(written) is None else written
+    # In seconds that would be after the year 5000.
+    instant = moment_of(number, MILLISECOND if number >= 10**11 else SECOND)
+    return None if instant is None else show_instant(instant)
+
+
 def _written(text: str) -> Instant | None:
     try:
         return parse_instant(_BARE_OFFSET.sub(r"\1:\2", text.strip()))
@@ -84,9 +95,16 @@ def kept(found: JsonObject, readers: Mapping[str, Callable[[Any], Any]]) -> Json
 
 
 def traits_of(found: JsonObject) -> JsonObject:
-    """Traits: texts, numbers, true or false. Numbers that a vendor writes as text are numbers, and web addresses domains."""
-    read = kept(found, {"mrr": number_of, "seats": number_of, "domain": domain_of})
+    """Traits: texts, numbers, true or false. Of those that we know, numbers and dates are such however the vendor writes them."""
+    read = kept(found, _TRAITS)
     return {word: value for word, value in read.items() if isinstance(value, (str, int, float, bool)) and value != ""}
+
+
+_TRAITS = {
+    **dict.fromkeys(("mrr", "seats"), number_of),
+    **dict.fromkeys(("renewal_date", "contract_start"), date_of),
+    "domain": domain_of,
+}
 
 
 def digest(*parts: Any) -> str:

@@ -7,6 +7,7 @@ import pytest
 from services.ingest.values import (
     MILLISECOND,
     aliases,
+    date_of,
     digest,
     domain_of,
     email_of,
@@ -139,3 +140,19 @@ def test_traits_are_texts_numbers_and_truths() -> None:
         "vip": True,
     }
     assert traits_of(found) == {"mrr": 99.5, "plan": "pro", "domain": "acme.example", "vip": True}
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("2026-03-01", "2026-03-01"),
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+        (1_772_366_400, "2026-03-01T12:00:00Z"),
+        ("1772366400000", "2026-03-01T12:00:00Z"),
+        ("spring", None),
+        (-5, None),
+        (None, None),
+    ],
+)
+def test_a_date_is_written_as_iso_8601(written: Any, date: str | None) -> None:
+    assert date_of(written) == date
