@@ -24,7 +24,7 @@ from services.rules.core.metrics.contract import Metric
 from services.rules.core.peers.membership import PeerGroup
 from services.rules.core.peers.totals import Totals
 from services.rules.core.state import Account, SubjectKey
-from shared.instants import Instant
+from shared.instants import Instant, Microseconds
 from shared.records import Event, JsonObject
 
 Verdict = bool | None
@@ -112,6 +112,8 @@ class Leaf(ABC):
     knows_before = False
     # An event can make the verdict false, never true.
     events_only_clear = False
+    # Where its memory is the newest instant, and it stays false for so long after it.
+    cleared_for: Microseconds | None = None
     filter: EventFilter | None = None
     metrics: tuple[Metric, ...] = ()
     # Those with whom it compares the account.

@@ -52,7 +52,8 @@ class Engine:
         for place, play in enumerate(self.plays):
             play.place, play.paused = place, play.name in paused
             self._of_kind.setdefault(play.kind, []).append(play)
-        self._routes: dict[str, list[Route]] = {}
+        # By name the route of accounts; it knows those of the other kinds.
+        self._routes: dict[str, Route] = {}
         self._heard_since: dict[tuple[str, ...], Instant] = {}
         # The event names of which somebody must know when they last came.
         self.watched = frozenset(name for play in self.plays if play.guard is not None for name in play.guard.names)
@@ -82,31 +83,30 @@ class Engine:
         if event.traits is not None or event.user_traits is not None:
             self._take_traits(account, event, now, effects)
             return
-        routes = self._routes.get(event.name) or self._routes_of(event.name)
-        route = routes[0]
+        route = self._routes.get(event.name) or self._routes_of(event.name)[0]
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if route.wanted or not account.begun:
-            document = account.subjects.get(ITSELF)
+            document, quiet = account.subjects.get(ITSELF), route.quiet
             if (
-                document is not None
-                and route.quiet is not None
-                and (document.next_deadline is None or document.next_deadline >= now)
-                and not event.imported
-                and route.quiet(document, event, now)
+                document is None
+                or quiet is None
+                or ((deadline := document.next_deadline) is not None and deadline < now)
+                or event.imported
+                or not quiet(document, event, now)
             ):
-                account.changed.add(ITSELF)
-            else:
                 self._hear(account, ITSELF, document, route, event, now, effects)
-            account.begun = True
-            if route.aims:
-                self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
-        for route in routes[1:] if len(routes) > 1 else ():
-            value = value_of(route.kind, event)
-            if value is not None:
-                key = SubjectKey(route.kind, value)
-                self._hear(account, key, account.subjects.get(key), route, event, now, effects)
+                account.begun = True
                 if route.aims:
-                    self._look_at_goals(route.aims, account, key, event, now, effects)
+                    self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
+            else:
+                account.changed.add(ITSELF)
+        for other in route.others:
+            value = value_of(other.kind, event)
+            if value is not None:
+                key = SubjectKey(other.kind, value)
+                self._hear(account, key, account.subjects.get(key), other, event, now, effects)
+                if other.aims:
+                    self._look_at_goals(other.aims, account, key, event, now, effects)
 
     def pass_time(self, account: Account, until: Instant, effects: Effects) -> None:
         """Take all deadlines earlier than `until` of the account's loaded subjects, in order for each subject."""
@@ -182,10 +182,12 @@ class Engine:
 
     def _routes_of(self, name: str) -> list[Route]:
         """The routes of a name, that of accounts first."""
-        routes = self._routes.get(name)
-        if routes is None:
-            routes = self._routes[name] = [Route(kind, name, plays) for kind, plays in self._of_kind.items()]
-        return routes
+        first = self._routes.get(name)
+        if first is None:
+            first, *others = [Route(kind, name, plays) for kind, plays in self._of_kind.items()]
+            first.others = others
+            self._routes[name] = first
+        return [first, *first.others]
 
     def _hear(
         self,
@@ -292,14 +294,16 @@ class Engine:
         self.pass_time(account, now, effects)
         changed = frozenset(event.traits or ())
         users_changed = frozenset(event.user_traits or ()) if event.user_id is not None else frozenset()
-        remember_known(self._of_changes, account, event, self._listening, now)
+        if self._of_changes:
+            remember_known(self._of_changes, account, event, self._listening, now)
         if event.traits:
             account.set_traits(event.traits)
             if "started_at" in changed:
                 restart(account, self._of_kind[ACCOUNT], self._listening, self._started(account), now)
         if event.user_traits and event.user_id is not None:
             account.set_user_traits(event.user_id, event.user_traits)
-        remember_known(self._of_changes, account, event, self._listening, now if event.imported else now + 1)
+        if self._of_changes:
+            remember_known(self._of_changes, account, event, self._listening, now if event.imported else now + 1)
         routes = {route.kind: route for route in self._routes_of(event.name)}
         own = {SubjectKey(kind, value) for kind in routes if (value := value_of(kind, event)) is not None}
         for key in sorted(own | (set(account.subjects) if changed else set())):

@@ -16,7 +16,7 @@ from typing import Any
 
 from services.rules.core.condition import BoundaryLeaf
 from services.rules.core.state import Document, PlayState
-from shared.instants import Instant
+from shared.instants import Instant, Microseconds
 from shared.records import Event
 
 # Takes the event if it is quiet; else it changes nothing and answers False.
@@ -66,7 +66,7 @@ def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Se
     return take
 
 
-def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe: Observe) -> Quiet:
+def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, count: Callable[[list[int], int], None]) -> Quiet:
     """The same for one play that counts events in buckets, the most frequent of all: `[first bucket, count, count, ...]`."""
 
     def take(document: Document, event: Event, now: Instant) -> bool:
@@ -80,10 +80,12 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
         if counts is None:
             return False
         cell = leaf.bucket - counts[0] + 1
-        if cell < len(counts):
+        if cell >= len(counts):
+            count(counts, leaf.bucket)
+        elif cell > 0:
             counts[cell] += 1
         else:
-            observe(counts, event)
+            return False
         deadline = state.deadline
         if deadline is None:
             if state.known or sum(counts) - counts[0] >= leaf.enough:
@@ -95,8 +97,11 @@ def counted_quietly(name: str, place: int, leaf: BoundaryLeaf, key: str, observe
     return take
 
 
-def cleared_quietly(name: str, key: str, observe: Observe) -> Quiet:
-    """The same for one play that such an event can only clear."""
+def cleared_quietly(name: str, key: str, observe: Observe, lasts: Microseconds | None) -> Quiet:
+    """The same for one play that such an event can only clear; for `lasts` since the newest it stays so.
+
+    A deadline that is near is put off at once, which is cheaper than to find out when it passes.
+    """
 
     def take(document: Document, event: Event, now: Instant) -> bool:
         state = document.plays.get(name)
@@ -106,7 +111,10 @@ def cleared_quietly(name: str, key: str, observe: Observe) -> Quiet:
         memory = metrics.get(key)
         if memory is None:
             return False
-        metrics[key] = observe(memory, event)
+        metrics[key] = memory = observe(memory, event)
+        if lasts is not None and state.deadline - now < lasts // 2:
+            state.deadline = memory + lasts
+            document.settle()
         return True
 
     return take

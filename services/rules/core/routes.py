@@ -31,11 +31,11 @@ ITSELF_ALONE = Touch((ITSELF,), False)
 class Observer:
     """One metric that hears the name: by its key in documents, behind the filter at place `where`."""
 
-    __slots__ = ("counts", "key", "observe", "where")
+    __slots__ = ("count", "key", "observe", "where")
 
     def __init__(self, metric: Metric, where: int) -> None:
         self.key = metric.key
-        self.counts = isinstance(metric, Buckets) and metric.counts
+        self.count = metric.count if isinstance(metric, Buckets) and metric.counts else None
         self.observe = metric.observe
         self.where = where
 
@@ -83,6 +83,7 @@ class Route:
         "interests",
         "kind",
         "observers",
+        "others",
         "peers",
         "quiet",
         "roots",
@@ -92,6 +93,8 @@ class Route:
 
     def __init__(self, kind: str, name: str, plays: Sequence[CompiledPlay]) -> None:
         self.kind = kind
+        # Of the route of accounts: those of the other kinds, for the same name.
+        self.others: Sequence[Route] = ()
         # What the filters look into beside the properties: `event`, `user`.
         self.roots: set[str] = set()
         # The distinct filters, evaluated once per event; None lets every event through.
@@ -146,10 +149,11 @@ class Route:
         observers = [(one.key, one.observe) for one in self.observers]
         if len(self.interests) == len(observers) == 1:
             if clearing:
-                return cleared_quietly(clearing[0], *observers[0])
+                leaf = self.interests[0].play.plain_leaf
+                return cleared_quietly(clearing[0], *observers[0], None if leaf is None else leaf.cleared_for)
             # Without an audience a play is known to be true where its leaf is.
-            if len(self.bucketed) == 1 and self.observers[0].counts and self.interests[0].play.audience is None:
-                return counted_quietly(*self.bucketed[0], *observers[0])
+            if len(self.bucketed) == 1 and self.observers[0].count is not None and self.interests[0].play.audience is None:
+                return counted_quietly(*self.bucketed[0], observers[0][0], self.observers[0].count)
         return quietly(self.bucketed, clearing, observers)
 
     def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:

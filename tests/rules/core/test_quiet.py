@@ -3,6 +3,7 @@
 from services.rules.core.effects import Effects
 from services.rules.core.engine import Engine
 from services.rules.core.state import ITSELF, Account
+from shared.instants import DAY
 from tests.rules.timeline import START, applied, at, day_of, event, fired_on, lived
 
 DROP = {"when": {"drop": {"of": "report.exported", "over": "7d", "baseline": "28d", "by": "40%", "floor": 5}}}
@@ -68,3 +69,13 @@ def test_an_account_that_exports_steadily_is_not_looked_at_at_each_midnight():
         met.add(account.subjects[ITSELF].next_deadline)
     #  known from day 35 on; without another export it would drop four days after each look
     assert sorted(day_of(deadline) for deadline in met if deadline and deadline >= at(35))[:4] == [35, 39, 43, 47]
+
+
+def test_the_first_export_at_a_midnight_and_one_just_before_it_each_count_in_their_day():
+    account, engine, effects = Account("acme", START, {}), Engine(applied(DROP)), Effects()
+    for one in (event("page.viewed", 0), event("page.viewed", 1), event("report.exported", 36)):
+        engine.take(account, one, effects)
+    engine.take(account, event("report.exported", 36 - 1e-6, heard=36), effects)
+    (counts,) = account.subjects[ITSELF].metrics.values()
+    assert counts[1:] == [1, 1]
+    assert day_of(counts[0] * DAY) == 35

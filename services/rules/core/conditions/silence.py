@@ -43,7 +43,7 @@ class SilenceLeaf(Leaf):
         self.filter = self.form = form
         self.metrics = (LastSeen(self.filter),)
         self.key = self.metrics[0].key
-        self.limit = form.for_
+        self.limit = self.cleared_for = form.for_
         self.since_start = form.since == "start"
 
     def _begin(self, metrics: Metrics, view: View) -> Instant | None:

@@ -65,6 +65,15 @@ class Buckets:
             memory[0] = oldest
         return memory
 
+    def count(self, memory: list[int], bucket: int) -> None:
+        """Of a count: add an event of the open bucket, of which there was none yet."""
+        memory.extend([0] * (bucket - memory[0] - len(memory) + 1))
+        memory.append(1)
+        oldest = bucket - self.keep
+        if memory[0] < oldest:
+            del memory[1 : oldest - memory[0] + 1]
+            memory[0] = oldest
+
     def over(self, memory: list[Cell] | None, first: int, end: int) -> Number | None:
         """The measure over the buckets `first <= number < end`; None where it has no value."""
         if memory is None:
