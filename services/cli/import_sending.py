@@ -1,4 +1,4 @@
-"""Sending rows to `POST /v1/events` in batches, with a progress bar; each refusal is told with the line that it is about."""
+"""Sending rows to `POST /v1/events` in batches; each refusal is told with the line and the column that it is about."""
 
 import json
 import time
@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from services.cli import show
 from services.cli.api import TIMEOUT_SECONDS, WRITE_KEY, address_of, failure_of, key_of, not_answering
 from services.cli.failures import Unreachable
 from services.cli.import_rows import Row
@@ -30,9 +29,9 @@ class Outcome:
     accepted: int = 0
     refused: list[dict[str, Any]] = field(default_factory=list)
 
-    def refuse(self, row: Row, detail: str) -> None:
+    def refuse(self, row: Row, detail: str, column: str | None) -> None:
         """Note a row that was not taken."""
-        self.refused.append({"file": row.file, "line": row.line, "detail": detail})
+        self.refused.append({"file": row.file, "line": row.line, "column": column, "detail": detail})
 
 
 class Sender:
@@ -62,8 +61,9 @@ class Sender:
         if "refused" not in told:
             raise failure_of(answer)
         for refused in told["refused"]:
-            detail = f"{refused['pointer']}: {refused['detail']}" if refused.get("pointer") else refused["detail"]
-            outcome.refuse(batch[refused["index"]][0], detail)
+            row = batch[refused["index"]][0]
+            column = _column(row, refused.get("pointer") or "")
+            outcome.refuse(row, f"{column}: {refused['detail']}" if column else refused["detail"], column)
         outcome.accepted += len(batch) - len(told["refused"])
 
     def _post(self, body: bytes) -> httpx.Response:
@@ -83,20 +83,29 @@ class Sender:
 
 
 def send(rows: Iterable[Row], sender: Sender | None) -> Outcome:
-    """Send every row that can be sent; without a sender they are only read.
+    """Send every row that can be sent; without a sender they are only counted.
 
     Raises:
         WrongUsage, Unreachable: the system cannot take them; what was sent before stays.
     """
     outcome = Outcome()
-    with show.progress("Importing") as advance:
-        for batch in _batches(rows, outcome):
-            if sender is None:
-                outcome.accepted += len(batch)
-            else:
-                sender.send(batch, outcome)
-            advance(len(batch))
+    for batch in _batches(rows, outcome):
+        if sender is None:
+            outcome.accepted += len(batch)
+        else:
+            sender.send(batch, outcome)
     return outcome
+
+
+def _column(row: Row, pointer: str) -> str | None:
+    """The column that a pointer into the row's item is about: of a trait its name, of an alias where it came from."""
+    first, _, rest = pointer.removeprefix("/").partition("/")
+    second = rest.partition("/")[0]
+    if first == "traits" and second and not (row.item or {}).get("imported"):
+        return second.replace("~1", "/").replace("~0", "~")
+    if first == "aliases" and second.isdecimal() and int(second) < len(row.alias_columns):
+        return row.alias_columns[int(second)]
+    return first or None
 
 
 def _batches(rows: Iterable[Row], outcome: Outcome) -> Iterator[Batch]:
@@ -104,7 +113,7 @@ def _batches(rows: Iterable[Row], outcome: Outcome) -> Iterator[Batch]:
     size = 0
     for row in rows:
         if row.item is None:
-            outcome.refuse(row, row.problem or "it cannot be sent")
+            outcome.refuse(row, row.problem or "it cannot be sent", row.column)
             continue
         item = json.dumps(row.item, separators=(",", ":")).encode()
         if batch and (len(batch) >= MAX_ITEMS or size + len(item) > MAX_BYTES):

@@ -60,13 +60,15 @@ def listing(items: Iterable[dict[str, Any]], columns: dict[str, str], nothing: s
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that counts; where nobody looks at a terminal it is silent."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that counts, up to `total`; where nobody looks at a terminal it is silent."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    counted = "{task.completed:,}" if total is None else "{task.completed:,} of {task.total:,}"
+    until = () if total is None else (BarColumn(), TimeRemainingColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn(counted), *until, TimeElapsedColumn())
     with Progress(*columns, console=console(to_stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.cli.failures import Unreachable, WrongUsage
-from services.cli.import_rows import Row, account_item, event_item, read_rows
+from services.cli.import_accounts import Accounts
+from services.cli.import_formats import Content
+from services.cli.import_rows import Row, event_item, read_rows
 from services.cli.import_sending import Sender
 from services.cli.import_sending import send as send_rows
 from tests.cli.running import a_place, until, up
@@ -21,7 +23,7 @@ AT = "2026-01-01T00:00:00Z"
 
 
 def read(file: Path, item_of: Any = event_item) -> list[tuple[int, Any]]:
-    return [(row.line, row.item if row.item is not None else row.problem) for row in read_rows(file, item_of)]
+    return [(row.line, row.item if row.item is not None else row.problem) for row in read_rows(file, item_of, Content(file).name)]
 
 
 def a_file(folder: Path, name: str, text: str) -> Path:
@@ -32,7 +34,7 @@ def a_file(folder: Path, name: str, text: str) -> Path:
 
 def test_the_columns_of_a_csv_of_accounts_are_traits(tmp_path: Path):
     text = "account_id,plan,mrr,active,note\nacme,pro,1200.5,true,\nbolt,free,0,false,x y\n"
-    items = [item for _, item in read(a_file(tmp_path, "a.csv", text), account_item)]
+    items = [item for _, item in read(a_file(tmp_path, "a.csv", text), Accounts())]
     assert [(item["account_id"], item["traits"]) for item in items] == [
         ("acme", {"plan": "pro", "mrr": 1200.5, "active": True}),
         ("bolt", {"plan": "free", "mrr": 0, "active": False, "note": "x y"}),
@@ -46,15 +48,15 @@ def test_the_events_of_a_csv_have_properties_as_json(tmp_path: Path):
     )
     [(line, item), (bad_line, problem)] = read(a_file(tmp_path, "e.csv", text))
     assert (line, item["properties"], item["imported"]) == (2, {"pages": 3}, True)
-    assert (bad_line, problem) == (3, "properties is not JSON")
+    assert (bad_line, problem) == (3, 'properties is not JSON, such as {"pages": 3}')
 
 
 def test_a_row_with_more_or_fewer_cells_is_bad_by_itself(tmp_path: Path):
     text = f"name,account_id,occurred_at\na.b,acme,{AT},4\na.b,acme\na.b,acme,{AT}\n"
     found = read(a_file(tmp_path, "e.csv", text))
     assert [line for line, _ in found] == [2, 3, 4]
-    assert found[0][1] == "it has more cells than the header"
-    assert found[1][1] == "it has fewer cells than the header"
+    assert found[0][1] == "it has more cells than the header, which has 3"
+    assert found[1][1] == "it has fewer cells than the header, which has 3"
     assert found[2][1]["name"] == "a.b"
 
 
@@ -117,8 +119,8 @@ def test_a_refusal_is_told_with_the_row_it_is_about(tmp_path: Path):
     outcome = send_rows([*rows(3), Row("e.csv", 9, None, "not JSON")], a_sender(answer, tmp_path))
     assert outcome.accepted == 2
     assert outcome.refused == [
-        {"file": "e.csv", "line": 9, "detail": "not JSON"},
-        {"file": "e.csv", "line": 3, "detail": "/name: no"},
+        {"file": "e.csv", "line": 9, "column": None, "detail": "not JSON"},
+        {"file": "e.csv", "line": 3, "column": "name", "detail": "name: no"},
     ]
 
 
@@ -168,6 +170,27 @@ def test_history_fills_memory_and_fires_nothing_and_counts_once(tmp_path: Path):
         assert [run["account_id"] for run in until(lambda: place.run("runs", "list", "--json").json)] == ["bolt"]
         timeline = _timeline(place)
         assert sorted(one["name"] for one in timeline) == ["account.updated", "user.logged_in", "user.logged_in"]
+
+
+@pytest.mark.slow
+def test_accounts_bring_their_aliases_and_the_same_file_again_changes_nothing(tmp_path: Path):
+    place = a_place(tmp_path)
+    (tmp_path / "workspace").mkdir()
+    file = a_file(tmp_path, "accounts.csv", "account_id,plan,domain\nacme,pro,acme.example\nbolt,free,gmail.com\n")
+    with up(place, tmp_path / "workspace"):
+        place.post({"id": "t1", "name": "ticket.created", "about": ["zendesk:org:9", "email:jo@acme.example"]})
+        until(lambda: place.run("unassigned", "list", "--json").json["events"] == 1)
+        dry = place.run("import", "accounts", str(file), "--dry-run")
+        assert (dry.code, "acme: new, + domain:acme.example" in dry.out, f"{file}:3: domain: gmail.com" in dry.out) == (
+            1,
+            True,
+            True,
+        )
+        assert place.run("import", "accounts", str(file), "--json").json["aliases"] == 1
+        until(lambda: [one["name"] for one in _timeline(place)] == ["ticket.created", "account.updated"])
+        assert place.run("unassigned", "list", "--json").json["events"] == 0
+        again = place.run("import", "accounts", str(file), "--json").json
+        assert (again["accepted"], again["unchanged"], again["new"]) == (0, 1, 0)
 
 
 def _timeline(place: Any) -> list[dict[str, Any]]:
