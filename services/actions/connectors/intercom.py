@@ -44,7 +44,7 @@ async def send(outgoing: Outgoing, settings: Settings, http: Http) -> Outcome:
     if contact is None:
         return GiveUp(f"Intercom writes to people: the run has no user with an e-mail address, the account no {settings.contact}")
     if isinstance(outgoing.content, RenderedMessage):
-        return made(await _call(outgoing, settings, http, "/messages", message(outgoing, settings, contact)), "id")
+        return await _write(outgoing, settings, http, contact)
     return made(await _call(outgoing, settings, http, "/tickets", ticket(outgoing, settings, contact)), "id")
 
 
@@ -65,14 +65,30 @@ def ticket(outgoing: Outgoing, settings: Settings, contact: str) -> dict[str, An
     return fields
 
 
-def message(outgoing: Outgoing, settings: Settings, contact: str) -> dict[str, Any]:
+async def _write(outgoing: Outgoing, settings: Settings, http: Http, contact: str) -> Outcome:
+    """A message goes to a contact's id, so the person is looked up first."""
+    found = await _call(outgoing, settings, http, "/contacts/search", search(contact))
+    if not found.good:
+        return found.outcome
+    person, role = text_in(found.body, "data", 0, "id"), text_in(found.body, "data", 0, "role")
+    if person is None:
+        return GiveUp(f"Intercom knows nobody with the address {contact}")
+    return made(await _call(outgoing, settings, http, "/messages", message(outgoing, settings, person, role or "user")), "id")
+
+
+def search(contact: str) -> dict[str, Any]:
+    """The question who has an address."""
+    return {"query": {"field": "email", "operator": "=", "value": contact}, "pagination": {"per_page": 1}}
+
+
+def message(outgoing: Outgoing, settings: Settings, person: str, role: str) -> dict[str, Any]:
     """The message, as its API takes it: the customer reads it, so it is nothing but the author's text."""
     text = outgoing.content.text if isinstance(outgoing.content, RenderedMessage) else ""
     return {
         "message_type": "in_app",
         "body": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
         "from": {"type": "admin", "id": settings.admin},
-        "to": {"type": "user", "email": contact},
+        "to": {"type": role, "id": person},
     }
 
 

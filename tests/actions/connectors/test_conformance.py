@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "teams": {"url": "SECRET"},
     "email": {"smtp": "smtp://127.0.0.1:1", "from": "success@acme.example", "username": "SECRET", "password": "SECRET"},
 }
+ASKED_FIRST = {"/oauth2/token": '{"access_token": "granted"}', "/contacts/search": '{"data": [{"id": "5f7f", "role": "user"}]}'}
 OVER_HTTP = sorted(set(SETTINGS) - {"inbox", "email"})
 KINDS_OF = [(kind, step) for kind, connector in sorted(connectors().items()) for step in sorted(connector.accepts)]
 
@@ -89,10 +90,11 @@ async def carried(workspace: Workspace, step: str, http: Http) -> Outcome:
 
 
 def over(answering: Callable[[httpx.Request], httpx.Response]) -> Http:
-    """A tool that answers so; what grants tokens to whoever asks answers always."""
+    """A tool that answers so; what has to be asked first (a token, a person) is always there."""
 
     def handle(request: httpx.Request) -> httpx.Response:
-        return answer(200, text='{"access_token": "granted"}') if request.url.path.endswith("/token") else answering(request)
+        first = next((text for end, text in ASKED_FIRST.items() if request.url.path.endswith(end)), None)
+        return answering(request) if first is None else answer(200, text=first)
 
     return Http(transport=httpx.MockTransport(handle))
 

@@ -27,16 +27,25 @@ async def test_a_task_is_a_ticket_of_the_champions(receiver: Tool, tmp_path: Pat
 
 
 async def test_a_message_is_the_authors_text_and_nothing_else(receiver: Tool, tmp_path: Path) -> None:
-    receiver.says((200, {}, b'{"type": "admin_message", "id": "2001"}'))
+    receiver.says((200, {}, b'{"data": [{"id": "5f7f", "role": "lead"}]}'), (200, {}, b'{"id": "2001"}'))
     await call("intercom", receiver, tmp_path, SETTINGS, step="message", account=ACME)
-    (request,) = receiver.ledger
-    assert request.line == "POST /messages"
-    assert request.json == {
+    looked_up, written = receiver.ledger
+    assert looked_up.line == "POST /contacts/search"
+    assert looked_up.json["query"] == {"field": "email", "operator": "=", "value": "eva@acme.example"}
+    assert written.line == "POST /messages"
+    assert written.json == {
         "message_type": "in_app",
         "body": "Acme &lt;3 is quiet",
         "from": {"type": "admin", "id": 394051},
-        "to": {"type": "user", "email": "eva@acme.example"},
+        "to": {"type": "lead", "id": "5f7f"},
     }
+
+
+async def test_nobody_is_written_to_whom_intercom_does_not_know(receiver: Tool, tmp_path: Path) -> None:
+    receiver.says((200, {}, b'{"data": []}'))
+    outcome = await call("intercom", receiver, tmp_path, SETTINGS, step="message", account=ACME)
+    assert isinstance(outcome, GiveUp)
+    assert len(receiver.ledger) == 1
 
 
 async def test_without_a_person_nothing_is_sent(receiver: Tool, tmp_path: Path) -> None:
