@@ -9,6 +9,7 @@ from services.cli import (
     database,
     dead_letters,
     deliveries,
+    events,
     import_files,
     keys,
     mutes,
@@ -43,6 +44,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(runs.app, name="runs")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(events.app, name="events")
 app.add_typer(unassigned.app, name="unassigned")
 app.add_typer(import_files.app, name="import")
 

@@ -11,6 +11,7 @@ from services.console.routes import (
     dead_letters,
     deliveries,
     destinations,
+    event_names,
     explain,
     keys,
     mutes,
@@ -38,7 +39,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     api = APIRouter(prefix=PREFIX, responses=ERRORS)
     for routes in (
-        *(plays, starts, explain, runs, tasks, accounts, aliases, unassigned, mutes),
+        *(plays, starts, explain, runs, tasks, accounts, aliases, unassigned, event_names, mutes),
         *(deliveries, dead_letters, destinations, keys),
     ):
         api.include_router(routes.router)
