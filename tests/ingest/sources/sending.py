@@ -33,6 +33,8 @@ class Vendor:
     sign: Sign | None = None
     # Whether the signature covers an instant, which must be of now.
     timestamped: bool = False
+    # Whether it covers the body; else it is a key that is the same for every request.
+    signs_body: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
 

