@@ -20,6 +20,7 @@ from services.actions.group_commit import StaleLease
 from services.actions.rendering import People, Rendered, RenderedTask, context_of
 from services.actions.schedule import next_delivery
 from services.actions.store import Leased, Resolution, Try
+from shared.db.dead_letters import kept
 from shared.instants import Instant
 from shared.outbound.outcomes import Delivered, Disable, GiveUp, Hold, Outcome, Pause, TryAgain
 from shared.outbound.retry import after_failure
@@ -122,17 +123,17 @@ async def _decided(
 def _columns(leased: Leased, outcome: Outcome, resolution: Resolution, following: bool, now: Instant) -> dict[str, Any]:
     """The delivery's columns after a try."""
     if isinstance(outcome, Delivered):
-        return {"state": "delivered", "finished_at": now, "external_id": store.kept(outcome.external_id), "reason": None}
+        return {"state": "delivered", "finished_at": now, "external_id": kept(outcome.external_id), "reason": None}
     if isinstance(outcome, GiveUp):
-        return {"state": "dead", "finished_at": now, "reason": store.kept(outcome.reason)}
+        return {"state": "dead", "finished_at": now, "reason": kept(outcome.reason)}
     if not following:
         return {"state": "stopped", "finished_at": now, "reason": f"the run resolved: {resolution.reason}"}
     if isinstance(outcome, TryAgain):
-        return {"state": "waiting", "due_at": now + (outcome.after or 0), "reason": store.kept(outcome.reason)}
+        return {"state": "waiting", "due_at": now + (outcome.after or 0), "reason": kept(outcome.reason)}
     if isinstance(outcome, Hold):
-        return {"state": "held", "reason": store.kept(outcome.reason)}
+        return {"state": "held", "reason": kept(outcome.reason)}
     state = "paused" if isinstance(outcome, Pause) else "disabled"
-    return {"state": "held", "reason": store.kept(f"destination {leased.destination} is {state}: {outcome.reason}")}
+    return {"state": "held", "reason": kept(f"destination {leased.destination} is {state}: {outcome.reason}")}
 
 
 async def _consequences(connection: AsyncConnection, leased: Leased, outcome: Outcome, now: Instant) -> None:
@@ -165,12 +166,12 @@ async def _keep_task(
         "play": run.play,
         "account_id": run.account_id,
         "destination": leased.destination,
-        "external_id": store.kept(outcome.external_id),
+        "external_id": kept(outcome.external_id),
         "state": "cancelled" if closed else "open",
         "title": content.title.replace("\0", ""),
         "body": content.body.replace("\0", ""),
-        "assignee": store.kept(content.assignee),
-        "assigned_because": store.kept(content.assigned_because),
+        "assignee": kept(content.assignee),
+        "assigned_because": kept(content.assigned_because),
         "priority": content.priority,
         "due_at": content.due_at,
         "created_at": now,
@@ -187,7 +188,7 @@ async def _go_on(connection: AsyncConnection, leased: Leased, run: RunOpened, pe
 
 
 async def _give_up_wait(connection: AsyncConnection, leased: Leased, reason: str, now: Instant) -> None:
-    if not await store.finish(connection, leased, state="dead", reason=store.kept(reason), finished_at=now):
+    if not await store.finish(connection, leased, state="dead", reason=kept(reason), finished_at=now):
         raise StaleLease(leased.delivery_id)
     await store.bury_delivery(connection, leased, reason, _letter(leased, GiveUp(reason)), now)
 
@@ -208,9 +209,9 @@ def _letter(leased: Leased, outcome: GiveUp) -> bytes:
             "kind": leased.kind,
             "destination": leased.destination,
             "attempt": leased.attempt,
-            "reason": store.kept(outcome.reason),
+            "reason": kept(outcome.reason),
             "status": outcome.status,
-            "response": store.kept(outcome.response),
+            "response": kept(outcome.response),
         }
     )
 

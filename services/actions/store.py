@@ -4,7 +4,6 @@ Locks are always taken in the same order, a run's context before its deliveries,
 finishes wait for each other and neither overlooks the other.
 """
 
-import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,13 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.actions.hold_store import not_muted
+from shared.db.dead_letters import bury, kept
 from shared.db.tables import attempt, dead_letter, delivery, destination_state, run_context, task
 from shared.instants import Instant
 
 _SERVER_ERROR = 500
-# What is kept of an answer or a reason, for people to read.
-MAX_KEPT = 1_000
-_LETTERS = uuid.UUID("6d0e6a3c-52e5-5f0a-9a0e-6d9d6d2f5a10")
 
 
 class Leased(NamedTuple):
@@ -121,7 +118,7 @@ async def close_inbox_tasks(connection: AsyncConnection, run_id: str, reason: st
 
 async def bury_record(connection: AsyncConnection, origin: str, reason: str, value: bytes, now: Instant) -> None:
     """A record that cannot be used, kept with its reason; `origin` is `runs/PARTITION/OFFSET`."""
-    await _bury(connection, "record", origin, origin=origin, reason=reason, value=value, now=now)
+    await bury(connection, "record", origin, origin=origin, reason=reason, value=value, now=now)
 
 
 # ------------------------------------------------------------------ leases
@@ -259,7 +256,7 @@ async def add_task(connection: AsyncConnection, row: dict[str, Any]) -> None:
 async def bury_delivery(connection: AsyncConnection, leased: Leased, reason: str, value: bytes, now: Instant) -> None:
     """A delivery that was given up, kept with its reason."""
     key = f"{leased.delivery_id}/{leased.attempt}"
-    await _bury(connection, "delivery", key, origin=leased.delivery_id, reason=reason, value=value, now=now)
+    await bury(connection, "delivery", key, origin=leased.delivery_id, reason=reason, value=value, now=now)
 
 
 async def tasks_are_done(connection: AsyncConnection, run_id: str) -> bool:
@@ -321,30 +318,11 @@ async def release(connection: AsyncConnection, destination: str, now: Instant) -
     return found.rowcount
 
 
-def kept(text: str | None) -> str | None:
-    """What of a text is kept: PostgreSQL takes no NUL, and nobody reads more than the beginning."""
-    return None if text is None else text.replace("\0", "")[:MAX_KEPT]
-
-
 async def _records(connection: AsyncConnection, run_ids: list[str]) -> dict[str, bytes]:
     if not run_ids:
         return {}
     found = await connection.execute(select(run_context.c.run_id, run_context.c.record).where(run_context.c.run_id.in_(run_ids)))
     return {row.run_id: row.record for row in found}
-
-
-async def _bury(
-    connection: AsyncConnection, kind: str, key: str, *, origin: str, reason: str, value: bytes, now: Instant
-) -> None:
-    letter = {
-        "dead_letter_id": str(uuid.uuid5(_LETTERS, f"{kind}/{key}")),
-        "kind": kind,
-        "origin": origin,
-        "reason": kept(reason),
-        "value": value,
-        "created_at": now,
-    }
-    await connection.execute(_insert(connection, dead_letter).on_conflict_do_nothing(), [letter])
 
 
 def _insert(connection: AsyncConnection, table: Any) -> Any:

@@ -19,11 +19,17 @@ class OpeningLog:
         self._open = open_it
         self._replay = replay
         self._opened: Log | None = None
+        self._is_open = asyncio.Event()
 
     @property
     def replay(self) -> bool:
         """Whether the log takes its times from the writer."""
         return self._replay if self._opened is None else self._opened.replay
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened."""
+        return self._opened is not None
 
     async def open(self) -> None:
         """Return when the log is open. Raises LogMisconfigured: it never will be."""
@@ -33,6 +39,13 @@ class OpeningLog:
             except LogUnavailable as error:
                 _log.warning("ingest.log_unavailable", error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+        self._is_open.set()
+
+    async def opened(self) -> Log:
+        """The log itself, when it is open."""
+        while self._opened is None:
+            await self._is_open.wait()
+        return self._opened
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         """As the log. Raises LogUnavailable while it is not open."""

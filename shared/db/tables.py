@@ -6,6 +6,7 @@ JSON that people query is JSON (JSONB on PostgreSQL).
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
+from shared.db import notification_table  # noqa: F401 - one schema, in two files
 from shared.db.columns import Json, RowId, metadata
 
 # ------------------------------------------------------------------ the log's progress
@@ -346,12 +347,12 @@ destination_state = Table(
     Column("since", BigInteger, nullable=False),
 )
 
-# A record or a delivery that was given up, with its reason, kept until it is redriven or discarded.
+# A record, a delivery or a notification that was given up, with its reason, kept until it is redriven or discarded.
 dead_letter = Table(
     "dead_letter",
     metadata,
     Column("dead_letter_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # record | delivery
+    Column("kind", Text, nullable=False),  # record | delivery | notification
     Column("origin", Text, nullable=False),  # `events/3/1042`, or the delivery's id
     Column("reason", Text, nullable=False),
     Column("value", LargeBinary, nullable=False),

@@ -39,13 +39,16 @@ def after_failure(outcome: TryAgain, failures: int, age: Microseconds, jitter: f
     """The same outcome with `after` filled in, or the end of it.
 
     `failures` counts the failed tries before this one, throttled ones left out; `age` is how long the delivery exists; `jitter`
-    is a number from -1 to 1. What the tool asks for is kept between our own gap and an hour, and only ever prolonged.
+    is a number from -1 to 1. What the tool asks for is kept between our own gap and an hour, and only ever prolonged; a throttled
+    try has the schedule's first gap, however many failed before.
     """
     if failures >= len(SCHEDULE):
         return GiveUp(f"failed {failures + 1} times; the last: {outcome.reason}", outcome.status, outcome.response)
     if age > MAX_AGE:
         return GiveUp(f"not accepted within 7 days; the last: {outcome.reason}", outcome.status, outcome.response)
-    gap = THROTTLED if outcome.throttled and outcome.after is None else SCHEDULE[failures]
+    gap = SCHEDULE[0 if outcome.throttled else failures]
+    if outcome.throttled and outcome.after is None:
+        gap = THROTTLED
     if outcome.after is None:
         after = round(gap * (1 + JITTER * jitter))
     else:

@@ -50,6 +50,11 @@ def test_throttled_without_a_time_is_a_minute() -> None:
     assert gap(0, asked=7 * SECOND, throttled=True) == 7
 
 
+def test_throttled_tries_take_no_part_in_the_schedule() -> None:
+    assert gap(5, throttled=True) == 60
+    assert gap(5, asked=7 * SECOND, throttled=True) == 7
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

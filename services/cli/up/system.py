@@ -28,6 +28,8 @@ from services.console.main import put_together, ready
 from services.console.parts import Parts
 from services.ingest.app import create_app as create_ingest
 from services.ingest.configured import ConfiguredSources, sources_in
+from services.ingest.fetching.main import run_fetching
+from services.ingest.fetching.metrics import Metrics as FetchingMetrics
 from services.ingest.rate import allowance_of
 from services.ingest.server import http_server
 from services.rules.explaining import explain_play
@@ -72,6 +74,7 @@ async def _run(
         # An event that comes before the first plays would be history to them.
         return {**await ready(parts.database, parts.log), "workspace": begun.is_set()}
 
+    sources = ConfiguredSources(sources_in(parts.database))
     app = one_port(
         create_console(parts),
         create_ingest(
@@ -80,7 +83,7 @@ async def _run(
             wall_clock,
             metrics.registry,
             allowance=allowance_of(settings),
-            configured=ConfiguredSources(sources_in(parts.database)),
+            configured=sources,
         ),
         health_app(all_ready, metrics.registry),
     )
@@ -89,6 +92,8 @@ async def _run(
         group.create_task(server.serve([listening]))
         group.create_task(run_worker(settings, parts.database, parts.log, wall_clock, stop, metrics))
         group.create_task(run_actions(parts.database, parts.log, wall_clock, stop, registry=metrics.registry))
+        fetching = FetchingMetrics(metrics.registry)
+        group.create_task(run_fetching(parts.database, parts.log, sources, wall_clock, stop, metrics=fetching))
         group.create_task(parts.publisher.run(stop))
         group.create_task(_begin(settings, parts, folder, past, begun, stop))
         await stop.wait()

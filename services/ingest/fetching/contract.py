@@ -30,7 +30,7 @@ from shared.records import JsonObject
 from shared.secrets import SecretReference
 
 # Requests a second, of one process of ingest.
-Rate = Annotated[float, Field(gt=0, le=1_000)]
+Rate = Annotated[float, Field(ge=0.1, le=1_000)]
 # Reads a secret by its reference.
 ReadSecret = Callable[[str], str]
 
@@ -53,6 +53,8 @@ class ApiSettings(BaseModel, ABC):
 
     base_url: HttpUrl
     rate: Rate = 5
+    # How many things may be fetched at once.
+    concurrency: int = Field(default=4, ge=1, le=32)
     # allowed: it may be on this machine or in the private network, and need not be https.
     private_network: Literal["allowed", "refused"] = "refused"
 
