@@ -258,7 +258,7 @@ def _reported(item: JsonObject, settings: Settings) -> list[Reported]:
         same=_same(kind, action, item),
     )
     if name == "deal.won" and _renews(item, settings):
-        renewed = {"id": f"{event.id}:renewed", "name": "contract.renewed", "properties": contract(words)}
+        renewed = {"id": id_of(f"{event.id}:renewed"), "name": "contract.renewed", "properties": contract(words)}
         return [event, msgspec.structs.replace(event, **renewed)]
     return [event]
 

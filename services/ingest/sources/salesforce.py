@@ -185,7 +185,7 @@ def _events(vendor: JsonObject, settings: Settings) -> Sequence[Reported]:
         same=tuple(_same(about)) if kind == "Contact" else (),
     )
     if name == "deal.won" and words.get("type") in settings.renewals:
-        renewed = {"id": f"{event.id}:renewed", "name": "contract.renewed", "properties": contract(words)}
+        renewed = {"id": id_of(f"{event.id}:renewed"), "name": "contract.renewed", "properties": contract(words)}
         return [event, msgspec.structs.replace(event, **renewed)]
     return [event]
 

@@ -1,4 +1,6 @@
-"""Zendesk: what happens to tickets, users and organisations, by event webhooks, by webhooks of triggers, or both.
+"""Zendesk: what happens to tickets, users and organisations, by event webhooks or by webhooks of triggers.
+
+Tickets come by one of the two: both would count each of them twice.
 
 **Event webhooks** need no template. In the Admin Center: Apps and integrations, Webhooks, Create webhook, Zendesk events;
 choose `Ticket created`, `Ticket status changed`, `Ticket priority changed` and what else you like; the endpoint URL is
