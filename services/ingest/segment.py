@@ -31,6 +31,7 @@ from services.ingest.sender import (
     require_allowed,
     require_traits,
 )
+from shared.aliases import domain_of
 from shared.instants import Instant
 from shared.log.contract import Entry
 from shared.records import Event, JsonObject, Mapping, as_json
@@ -163,7 +164,12 @@ def _identify(message: Message, message_id: str, sender: Sender, when: _When) ->
     if isinstance(traits.get("email"), str):
         with suppress(Refused):  # a trait may be what it likes; it only is no alias then
             aliases.append(email_alias(traits["email"]))
-    return [*(mapping_entry(Mapping(alias=alias, same_as=user), when.at) for alias in aliases), event]
+    mappings = [Mapping(alias=alias, same_as=user) for alias in aliases]
+    domain = domain_of(aliases[-1]) if aliases else None
+    if domain is not None and _account(message) is None:
+        # Until a group is known, the account is that of the address's domain.
+        mappings.append(Mapping(alias=user, same_as=domain))
+    return [*(mapping_entry(mapping, when.at) for mapping in mappings), event]
 
 
 def _group(message: Message, message_id: str, sender: Sender, when: _When) -> list[Entry]:

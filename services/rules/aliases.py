@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.rules.bulk import Row
-from services.rules.core.identity import Meaning, came_by, forward, key_of, meaning_of, release
+from services.rules.core.identity import Meaning, came_by, forward, is_better, key_of, meaning_of, release
 from services.rules.heard import About
 from services.rules.reading import Slice
 from services.rules.rows import Rows
@@ -100,11 +100,12 @@ class Identity:
             return
         if mapping.told:
             self._tell_on(part, mapping, meaning, key, at)
-        elif self._meanings.get(key) != meaning:
+        elif is_better(meaning, self._meanings.get(key)):
             self._meanings[key] = meaning
             self._rows.add_alias(key, meaning, part.owned.partition, at)
             self._tell_on(part, mapping, meaning, key, at)
-        self._release(part, mapping.alias, meaning, key, at)
+        if mapping.told or self._meanings[key] == meaning:
+            self._release(part, mapping.alias, meaning, key, at)
 
     def _tell_on(self, part: Slice, mapping: Mapping, meaning: Meaning, key: str, at: Instant) -> None:
         """Have those told to whom events went on from here; each once on a way, since aliases may lie in a circle.

@@ -12,7 +12,7 @@ TRACK = {"type": "track", "userId": "u1", "event": "Report Exported", "messageId
     ("call", "message", "records"),
     [
         ("track", TRACK, 1),
-        ("identify", {"userId": "u1", "traits": {"email": "ana@acme.example"}}, 2),
+        ("identify", {"userId": "u1", "traits": {"email": "ana@acme.example"}}, 3),
         ("group", {"userId": "u1", "groupId": "acme"}, 2),
         ("page", {"userId": "u1", "name": "Home"}, 1),
         ("screen", {"userId": "u1", "name": "Home"}, 1),

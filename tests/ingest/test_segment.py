@@ -101,7 +101,10 @@ def test_identify_makes_the_address_and_the_visitor_aliases_of_the_user() -> Non
     assert found[:-1] == [
         ("anonymous:a1", Mapping(alias="anonymous:a1", same_as="user:u1")),
         ("email:ana@acme.example", Mapping(alias="email:ana@acme.example", same_as="user:u1")),
+        ("user:u1", Mapping(alias="user:u1", same_as="domain:acme.example")),
     ]
+    assert len(records("identify", userId="u1", groupId="acme", traits={"email": "ana@acme.example"})) == 2
+    assert len(records("identify", userId="u1", traits={"email": "ana@gmail.com"})) == 2
     assert len(records("identify", userId="u1", traits={"email": "not an address"})) == 1
     assert len(records("identify", userId="u1", traits={"email": 7})) == 1
     assert len(records("identify", anonymousId="a1", traits={"email": "ana@acme.example"})) == 1

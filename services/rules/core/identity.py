@@ -38,6 +38,16 @@ def meaning_of(mapping: Mapping) -> Meaning | None:
     return None
 
 
+def is_better(meaning: Meaning, known: Meaning | None) -> bool:
+    """Whether a meaning takes the place of what is known. The domain of somebody's address says less than anything else."""
+    gives_way = known is not None and _is_of_domain(meaning) and not _is_of_domain(known)
+    return meaning != known and not gives_way
+
+
+def _is_of_domain(meaning: Meaning) -> bool:
+    return meaning.same_as is not None and meaning.same_as.startswith("domain:")
+
+
 def key_of(event: Event) -> str:
     """The key under which the event belongs in the log."""
     return event.account_id or event.about or ""
@@ -76,11 +86,13 @@ def release(event: Event, alias: str, meaning: Meaning, at: Instant) -> Event | 
         return None
     # The person behind `user:old` is `user:new` from here on.
     user = _user_in(meaning.same_as)
-    user_id = user if user and event.user_id in (None, _user_in(alias)) else event.user_id
+    user_id = user if user and event.user_id in (None, _user_in(alias)) else event.user_id or _user_in(alias)
     return _about(event, meaning.same_as, at, user_id=user_id)
 
 
 def _about(event: Event, target: str, at: Instant, **changed: object) -> Event:
+    # Whoever is asked next, the person stays known.
+    changed.setdefault("user_id", event.user_id or _user_in(event.about))
     return msgspec.structs.replace(event, about=target, via=came_by(event), received_at=at, **changed)
 
 

@@ -10,7 +10,8 @@ from shared.aliases import domain_of
 from shared.db import tables
 from shared.log.contract import Log
 from shared.records import Event, Mapping
-from tests.rules.shell.conftest import Scene
+from shared.topics import EVENTS
+from tests.rules.shell.conftest import Scene, until
 
 
 def track(scene: Scene, about: str = "user:jo", name: str = "urgent.created", **fields: Any) -> Event:
@@ -174,6 +175,52 @@ async def test_a_trail_ends_where_the_account_is_known(scene: Scene) -> None:
         await scene.settled()
     assert await scene.count(tables.trail, via="zendesk:user:5") == 0
     assert await scene.count(tables.trail) > 0
+
+
+async def test_a_user_is_of_the_domain_of_the_address_until_better_is_known(scene: Scene) -> None:
+    of_domain = Mapping(alias="user:jo", same_as="domain:acme.example")
+    await scene.send(of_domain, track(scene))
+    async with scene.working():
+        await scene.settled()
+        assert [row["about"] for row in await scene.rows(tables.unassigned)] == ["domain:acme.example"]
+        await scene.send(Mapping(alias="domain:acme.example", account_id="acme"))
+        await scene.settled()
+        await scene.send(Mapping(alias="user:jo", account_id="group"), of_domain, track(scene))
+        await scene.settled()
+    assert await accounts_of_runs(scene) == ["acme", "group"]
+    assert {row["user_id"] for row in await scene.rows(tables.event)} == {"jo"}
+
+
+async def test_a_release_that_was_not_appended_is_appended_by_the_next_worker_and_counts_once(scene: Scene) -> None:
+    await scene.send(track(scene, **CANDIDATES))
+    async with scene.working():
+        await scene.settled()
+    await scene.send(Mapping(alias="zendesk:user:5", account_id="acme"))
+    scene.log.refused_topics = {EVENTS}
+    async with scene.working():
+
+        async def kept() -> bool:
+            return await scene.count(tables.outbox) > 0
+
+        await until(kept, "the mapping on its way to where the event waits")
+    scene.log.refused_topics = set()
+    async with scene.working():
+        await scene.settled()
+    assert await accounts_of_runs(scene) == ["acme"]
+    assert (await scene.count(tables.unassigned), await scene.count(tables.event)) == (0, 1)
+
+
+async def test_records_that_a_crash_appended_twice_change_nothing(scene: Scene) -> None:
+    await scene.send(track(scene, **CANDIDATES), track(scene, "user:jo"))
+    async with scene.working():
+        await scene.settled()
+        await scene.send(Mapping(alias="zendesk:org:99", same_as="user:jo"), Mapping(alias="user:jo", account_id="acme"))
+        await scene.settled()
+        for _ in range(2):
+            await scene.send(*await scene.events())
+            await scene.settled()
+    assert await accounts_of_runs(scene) == ["acme", "acme"]
+    assert (await scene.count(tables.unassigned), await scene.count(tables.event)) == (0, 2)
 
 
 async def test_in_a_log_opened_for_replay_a_resolved_event_keeps_the_writers_time(database: AsyncEngine, replay_log: Log) -> None:
