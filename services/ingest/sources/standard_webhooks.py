@@ -1,20 +1,42 @@
 """Anybody who signs as Standard Webhooks says: a path to each of our fields is all that has to be told.
 
+Give the sender `https://YOUR-HOST/v1/sources/shop`, where `shop` is the entry's name, and take the secret that it gives you (or
+give it one of yours, `whsec_` and base64; while one is replaced, name both):
+
+    sources:
+      shop:
+        kind: standard_webhooks
+        secret: ["env:SHOP_SECRET", "env:SHOP_SECRET_OLD"]
+        account: data.company.id
+        map:
+          name: type
+          occurred_at: timestamp
+          user_id: data.user.id
+          properties: {order_id: data.id, total: data.total}
+          traits: {plan: data.company.plan}
+          user_traits: {email: data.user.email}
+        events: {order.completed: deal.won}
+
+Without `map` the name is `type`, the instant `timestamp` (ISO 8601, or seconds since 1970), and everything in `data` a property.
+`events` gives the sender's names ours; all others keep theirs, in our spelling. Where a body has none of your ids, `about` has
+the aliases to try, `about: {email: data.user.email, shop:customer: data.customer.id}`, in their order:
+
     sources:
       shop:
         kind: standard_webhooks
         secret: "env:SHOP_SECRET"
-        account: data.company.id
-        map: {name: type, occurred_at: timestamp, user_id: data.user.id, properties: {order_id: data.id, total: data.total}}
+        map: {about: {email: data.user.email, "shop:customer": data.customer.id}}
 
-Without `map` the name is `type`, the instant `timestamp`, and everything in `data` a property. The event's id is `webhook-id`.
-The secret is `whsec_` and base64, or any other text, whose bytes are the key; the clock may be 5 minutes off.
+Verified is one of the `v1` signatures in `webhook-signature`, with `webhook-timestamp` at most 5 minutes off; `v1a` (a public
+key's) is not looked at. The event's id is `webhook-id`; without a signature, by token only, it is the body's `id`, else the
+body's digest. The secret is `whsec_` and base64, or any other text, whose bytes are the key.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -25,14 +47,20 @@ from services.ingest.mapping import dig, picked, text_at
 from services.ingest.names import normalise
 from services.ingest.signatures import signed_base64, within_tolerance
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from shared.instants import SECOND, Instant, parse_instant
+from services.ingest.values import domain_of, email_of, id_of, moment_of
+from shared.instants import SECOND
 from shared.records import JsonObject
 
-MAPPED = (Mapped("the value of `map.name`", "any", {}),)
+MAPPED = (
+    Mapped("its value", "a name that is in `events`"),
+    Mapped("the value at `map.name`", "any other"),
+)
 EXAMPLES = (
-    b'{"type": "order.placed", "timestamp": "2026-03-01T11:59:58Z", "data": {"id": 7, "total": 12.5, "company": {"id": "acme"}}}',
+    b"""{"type": "order.placed", "timestamp": "2026-03-01T11:59:58Z", "data": {"id": 7, "total": 12.5, "company": {"id":
+    "acme"}}}""",
 )
 _VERSION = "v1,"
+_ALIAS = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?")
 
 
 class Paths(BaseModel):
@@ -46,12 +74,29 @@ class Paths(BaseModel):
     # An alias of whom it is about, where the body has none of our ids: `shop:customer` and the path to its value.
     about: Mapping[str, str] = {}
     properties: Mapping[str, str] | None = None
+    traits: Mapping[str, str] = {}
+    user_traits: Mapping[str, str] = {}
 
 
 class Settings(SourceSettings):
     """Paths from the body to our fields."""
 
     map: Paths = Paths()
+    # The sender's names, and ours.
+    events: Mapping[str, str] = {}
+
+    def problems(self) -> list[tuple[tuple[str, ...], str]]:
+        """Names that are not in our form, and aliases that nobody could have."""
+        found = [
+            (("events", sent), f"{name!r} should be {normalise(name) or 'object.past_verb'!r}")
+            for sent, name in self.events.items()
+            if normalise(name) != name or not name
+        ]
+        return found + [
+            (("map", "about", kind), "an alias begins like zendesk:org, in lower case")
+            for kind in self.map.about
+            if not _ALIAS.fullmatch(kind)
+        ]
 
 
 def verified(incoming: Incoming, settings: Settings, secrets: Sequence[bytes]) -> bool:
@@ -79,25 +124,32 @@ def key_of(secret: bytes) -> bytes:
 def read(incoming: Incoming, settings: Settings) -> list[Reported]:
     """One event. Raises Refused: no JSON object, or no name where the map says."""
     body = read_object(incoming.body)
-    sent_name = text_at(body, settings.map.name)
-    name = normalise(sent_name) if sent_name else ""
+    sent_name = text_at(body, settings.map.name) or ""
+    name = settings.events.get(sent_name) or normalise(sent_name)
     if not name:
         raise Refused("missing_field", "/" + settings.map.name.replace(".", "/"), "here the map expects the event's name")
     return [
         Reported(
-            id=incoming.headers.get("webhook-id") or str(dig(body, "id")),
+            id=id_of(incoming.headers.get("webhook-id") or body.get("id"), body),
             name=name,
             vendor=body,
             about=_about(body, settings),
             user_id=None if settings.map.user_id is None else text_at(body, settings.map.user_id),
-            occurred_at=_moment(dig(body, settings.map.occurred_at)),
+            occurred_at=moment_of(dig(body, settings.map.occurred_at)),
             properties=_properties(body, settings),
+            traits=picked(body, settings.map.traits) or None,
+            user_traits=picked(body, settings.map.user_traits) or None,
         )
     ]
 
 
 def _about(body: JsonObject, settings: Settings) -> tuple[str, ...]:
-    return tuple(f"{kind}:{value}" for kind, path in settings.map.about.items() if (value := text_at(body, path)))
+    found = {kind: text_at(body, path) for kind, path in settings.map.about.items()}
+    read = {
+        kind: email_of(value) if kind == "email" else domain_of(value) if kind == "domain" else value
+        for kind, value in found.items()
+    }
+    return tuple(f"{kind}:{value}" for kind, value in read.items() if value)
 
 
 def _properties(body: JsonObject, settings: Settings) -> JsonObject:
@@ -105,12 +157,3 @@ def _properties(body: JsonObject, settings: Settings) -> JsonObject:
         return picked(body, settings.map.properties)
     data = body.get("data")
     return data if isinstance(data, dict) else {}
-
-
-def _moment(found: object) -> Instant | None:
-    """The sender's instant, if it is one; else it is when the event is received."""
-    try:
-        instant = parse_instant(found) if isinstance(found, str) else None
-    except (ValueError, OverflowError):
-        return None
-    return instant if instant is None or instant >= 0 else None

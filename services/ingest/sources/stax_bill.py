@@ -10,8 +10,8 @@ and add the events of customers, subscriptions, invoices and payments. The key i
 none. Then an event is about `stax_bill:customer:ID`, and about the customer's e-mail where it comes along.
 
 Verified is that one of the message's headers is the key, as it was shown or once more in base64. The vendor says that the key is
-in the header of every message and not in which, so all are looked at; nothing of the body is signed. It answers 2xx within 2
-seconds or sends again after 1, 2 and 3 minutes.
+in the header of every message and not in which, so all are looked at; nothing of the body is signed. Stax Bill waits 2 seconds
+for an answer, and sends again after 1, 2 and 3 minutes.
 
 Not confirmed, as the vendor's public pages do not show a message: what its fields are called. The event is looked for in
 `eventType`, `event` and `type`; things in `customer`, `subscription`, `invoice` and `payment`, in `data`, or in the message
