@@ -150,8 +150,15 @@ class Leaf(ABC):
         return "cleared"
 
 
+# Where a leaf that decides at boundaries has its verdict, in its own memory.
+VERDICT = 1
+
+
 class BoundaryLeaf(Leaf):
-    """A condition that decides at the boundaries of buckets and keeps its decision until the next, whatever is heard between."""
+    """A condition that decides at the boundaries of buckets and keeps its decision until the next, whatever is heard between.
+
+    Its own memory is a list with the verdict at place VERDICT.
+    """
 
     remembers = True
     # The bucket asked for last (`turn`) and its boundaries: most events are of the same bucket as the one before.

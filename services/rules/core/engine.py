@@ -86,7 +86,7 @@ class Engine:
         route = self._routes.get(event.name) or self._routes_of(event.name)[0]
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if route.wanted or not account.begun:
-            document, quiet = account.subjects.get(ITSELF), route.quiet
+            document, quiet = account.itself or account.look_itself_up(), route.quiet
             if (
                 document is None
                 or quiet is None
@@ -99,7 +99,7 @@ class Engine:
                 if route.aims:
                     self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
             else:
-                account.changed.add(ITSELF)
+                account.stirred = True
         for other in route.others:
             value = value_of(other.kind, event)
             if value is not None:

@@ -134,14 +134,19 @@ class Account:
     """One account in memory, as far as it is loaded: its traits, its users' traits, the documents of its subjects.
 
     `changed` holds the subjects whose documents differ from what is stored; `traits_changed`, `users_changed` likewise.
+
+    `itself` and `stirred` are for quiet events alone, which so touch neither the mapping nor the set: less memory that is not in
+    the processor's cache. Whoever asks for `subjects` or `changed` may change them, so that each is put right then.
     """
 
     __slots__ = (
+        "_changed",
+        "_subjects",
         "account_id",
         "begun",
-        "changed",
         "first_seen_at",
-        "subjects",
+        "itself",
+        "stirred",
         "traits",
         "traits_changed",
         "users",
@@ -156,10 +161,41 @@ class Account:
         # Whether its own subject is known to be there; once it is, it stays.
         self.begun = False
         self.users: dict[str, JsonObject] = {}
-        self.subjects: dict[SubjectKey, Document] = {}
-        self.changed: set[SubjectKey] = set()
+        self._subjects: dict[SubjectKey, Document] = {}
+        # The account's own document, where it was looked up since `subjects` was last asked for.
+        self.itself: Document | None = None
+        self._changed: set[SubjectKey] = set()
+        # Whether the account's own document changed since `changed` was last asked for.
+        self.stirred = False
         self.traits_changed = False
         self.users_changed: set[str] = set()
+
+    @property
+    def subjects(self) -> dict[SubjectKey, Document]:
+        """The documents that are loaded."""
+        self.itself = None
+        return self._subjects
+
+    @subjects.setter
+    def subjects(self, documents: dict[SubjectKey, Document]) -> None:
+        self._subjects, self.itself = documents, None
+
+    @property
+    def changed(self) -> set[SubjectKey]:
+        """The subjects to be stored."""
+        if self.stirred:
+            self._changed.add(ITSELF)
+            self.stirred = False
+        return self._changed
+
+    @changed.setter
+    def changed(self, keys: set[SubjectKey]) -> None:
+        self._changed, self.stirred = keys, False
+
+    def look_itself_up(self) -> Document | None:
+        """Set `itself`, and return it."""
+        self.itself = self._subjects.get(ITSELF)
+        return self.itself
 
     def set_traits(self, given: JsonObject) -> None:
         """Set traits of the account; null takes one away."""
