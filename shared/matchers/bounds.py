@@ -44,6 +44,12 @@ def shares_of(argument: Argument) -> tuple[str, ...]:
     return tuple(bound.path for bound in bounds if isinstance(bound, Share))
 
 
+def has_moment(argument: Argument) -> bool:
+    """Whether one of an argument's bounds is an instant."""
+    bounds = argument if type(argument) is tuple else (argument,)
+    return any(isinstance(bound, Moment) for bound in bounds)
+
+
 def read_bound(value: object, roots: tuple[str, ...]) -> Bound:
     """A number, a percentage, a share of another field, or a date.
 

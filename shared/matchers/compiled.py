@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.instants import Instant
-from shared.matchers.bounds import shares_of
+from shared.matchers.bounds import has_moment, shares_of
 from shared.matchers.contract import Deadline
 from shared.matchers.paths import ROOTS, Context, Reach, reach
 from shared.matchers.refusal import Place
@@ -84,18 +84,21 @@ class _Part(NamedTuple):
 class CompiledMatchers:
     """A function of a context (mappings `account`, `user`, `properties`, ...) and an instant. It holds no state."""
 
-    __slots__ = ("_leaves", "_root", "_timed", "paths", "verdict")
+    __slots__ = ("_leaves", "_root", "_timed", "paths", "reads_dates", "verdict")
 
     verdict: Verdict
     """True, false, or None for unknown, at the instant `t`."""
     paths: frozenset[str]
     """Every field that the matchers look at."""
+    reads_dates: bool
+    """Whether a date may be read, which is another instant in another time zone."""
 
     def __init__(self, spec: dict[str, Any], zone: ZoneInfo, roots: tuple[str, ...]) -> None:
         self._leaves: list[_Leaf] = []
         self._root = self._compile(read_matchers(spec, roots), spec, zone)
         self.verdict = self._root.verdict
         self._timed = [leaf for leaf in self._leaves if leaf.deadline is not None]
+        self.reads_dates = bool(self._timed) or any(has_moment(leaf.test.argument) for leaf in self._leaves)
         self.paths = frozenset(path for leaf in self._leaves for path in (leaf.test.path, *leaf.bounds))
 
     def next_change(self, context: Context, t: Instant) -> Instant | None:

@@ -92,10 +92,11 @@ class EventFilter(Form):
         """The compiled `where`, or None where every event of the names matches."""
         return None if self.where is None else compile_matchers(self.where, timezone)
 
-    @property
-    def signature(self) -> str:
-        """The filter as text: filters with the same signature let the same events through."""
-        return f"{'|'.join(sorted(set(self.of)))}?{self.where!r}"
+    def signature(self, zone: str) -> str:
+        """The filter as text: filters with the same signature let the same events through. `zone` names that of the play."""
+        where = self.compiled_where("UTC")
+        local = f" in {zone}" if where is not None and where.reads_dates else ""
+        return f"{'|'.join(sorted(set(self.of)))}?{self.where!r}{local}"
 
 
 class OfPath(Form):

@@ -94,16 +94,16 @@ def reaching(form: MilestoneCount, setting: Setting) -> Reaching:
     if form.over is None and form.measure.kind in ("users", "days", "distinct"):
         return _ByKeys(form, setting, needed or KEYS_AT_MOST)
     if form.over is None and form.measure.kind == "count" and needed is not None:
-        return _ByNewest(form, needed)
+        return _ByNewest(form, setting, needed)
     return _ByValues(form, setting)
 
 
 class _ByNewest(Reaching):
     """The newest as many as are needed: if those lie after an anchor, enough do."""
 
-    def __init__(self, form: MilestoneCount, limit: int) -> None:
+    def __init__(self, form: MilestoneCount, setting: Setting, limit: int) -> None:
         super().__init__(form)
-        self.metric = NewestInstants(form, limit, None)
+        self.metric = NewestInstants(form, limit, None, setting.days)
 
     def so_far(self, metrics: Metrics, anchor: Instant) -> Number | None:
         instants = metrics.get(self.metric.key) or []

@@ -72,7 +72,7 @@ class Count(Bounded, EventFilter):
             return single(SinceCount(self, setting), leaves)
         if self.measure.kind != "count" or self.large:
             return single(BucketCount(self, setting), leaves)
-        return single(ShareCount(self, setting) if isinstance(self.bound, ShareOf) else ExactCount(self), leaves)
+        return single((ShareCount if isinstance(self.bound, ShareOf) else ExactCount)(self, setting), leaves)
 
 
 class _Counted(Leaf):
@@ -111,9 +111,9 @@ class _Counted(Leaf):
 class ExactCount(_Counted):
     """Counts the newest instants, one more than the bound."""
 
-    def __init__(self, form: Count) -> None:
+    def __init__(self, form: Count, setting: Setting) -> None:
         super().__init__(form)
-        self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, form.over),)
+        self.metrics: tuple[Metric, ...] = (NewestInstants(form, self.limit, form.over, setting.days),)
         self.key = self.metrics[0].key
         self._needed = 0 if form.at_least is None or isinstance(form.bound, ShareOf) else fewest(form.bound)
 
@@ -213,7 +213,7 @@ class ShareCount(ExactCount):
     """A count whose bound is a share of a trait: exact while that is at most 1,000, by hours above."""
 
     def __init__(self, form: Count, setting: Setting) -> None:
-        super().__init__(form)
+        super().__init__(form, setting)
         self.by_hours = BucketCount(form, setting)
         self.metrics += self.by_hours.metrics
 
@@ -261,7 +261,7 @@ class SinceCount(_Counted):
             limit = KEYS_AT_MOST if isinstance(form.bound, ShareOf) else self.limit
             self.metrics: tuple[Metric, ...] = (NewestKeys(form, form.measure, limit, setting.days),)
         elif self.kind == "count" and not isinstance(form.bound, ShareOf) and not form.large:
-            self.metrics = (NewestInstants(form, self.limit, None),)
+            self.metrics = (NewestInstants(form, self.limit, None, setting.days),)
         else:
             self._heard = HeardValues(form, form.measure, setting.days, by_days=True)
             self.metrics = (self._heard,)

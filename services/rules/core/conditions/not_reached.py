@@ -85,7 +85,7 @@ class NotReachedLeaf(Leaf):
         else:
             anchor = form.since.event
             self._since = events(anchor)
-            self.metrics += (LastSeen(anchor) if form.since.restart else FirstSeen(anchor),)
+            self.metrics += (LastSeen(anchor, setting.days) if form.since.restart else FirstSeen(anchor, setting.days),)
 
     def _anchor(self, metrics: Metrics, view: View) -> Instant | None:
         return metrics.get(self.metrics[-1].key) if self._date is None else self._date.read(view.context)

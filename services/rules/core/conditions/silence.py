@@ -31,7 +31,7 @@ class Silence(EventFilter):
 
     def grow(self, setting: Setting, leaves: list[Leaf]) -> Combine:
         """One leaf."""
-        return single(SilenceLeaf(self), leaves)
+        return single(SilenceLeaf(self, setting), leaves)
 
 
 class SilenceLeaf(Leaf):
@@ -39,9 +39,9 @@ class SilenceLeaf(Leaf):
 
     events_only_clear = True
 
-    def __init__(self, form: Silence) -> None:
+    def __init__(self, form: Silence, setting: Setting) -> None:
         self.filter = self.form = form
-        self.metrics = (LastSeen(self.filter),)
+        self.metrics = (LastSeen(self.filter, setting.days),)
         self.key = self.metrics[0].key
         self.limit = self.cleared_for = form.for_
         self.since_start = form.since == "start"

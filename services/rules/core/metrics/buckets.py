@@ -34,7 +34,7 @@ class Buckets:
         # An hour may lie in two local days.
         by_hours = measure.kind == "days" and isinstance(calendar, Fixed) and calendar.length < DAY
         zone = days.name if by_hours else None
-        self.key = key_of("buckets", keep, calendar.name, measure.signature, zone, filter.signature)
+        self.key = key_of("buckets", keep, calendar.name, measure.signature, zone, filter.signature(days.name))
         self.counts = measure.kind == "count"
         self._add = self._local_day if by_hours else _ADD[measure.kind]
         self._over = _how_many if by_hours else _OVER[measure.kind]

@@ -31,7 +31,7 @@ class HeardValues:
         self.days = days
         self.by_days = by_days
         self.path = tuple((measure.path or "").split("."))[1:]
-        self.key = key_of("heard", by_days, measure.signature, days.name, filter.signature)
+        self.key = key_of("heard", by_days, measure.signature, days.name, filter.signature(days.name))
 
     def observe(self, memory: Heard | None, event: Event) -> Heard:
         """Keep the event's value; one that brings none changes nothing."""

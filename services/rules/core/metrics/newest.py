@@ -20,11 +20,11 @@ class NewestInstants:
 
     __slots__ = ("filter", "key", "limit", "over")
 
-    def __init__(self, filter: EventFilter, limit: int, over: Microseconds | None) -> None:
+    def __init__(self, filter: EventFilter, limit: int, over: Microseconds | None, days: Calendar) -> None:
         self.filter = filter
         self.limit = limit
         self.over = over
-        self.key = key_of("newest", limit, over, filter.signature)
+        self.key = key_of("newest", limit, over, filter.signature(days.name))
 
     def observe(self, memory: list[Instant] | None, event: Event) -> list[Instant]:
         """Insert in order; drop what no window can reach any more."""
@@ -52,7 +52,7 @@ class NewestKeys:
         self.limit = limit
         self.days = days
         calendar = days.name if measure.kind == "days" else None
-        self.key = key_of("newest keys", limit, measure.signature, calendar, filter.signature)
+        self.key = key_of("newest keys", limit, measure.signature, calendar, filter.signature(days.name))
 
     def observe(self, memory: list[list[Any]] | None, event: Event) -> list[list[Any]]:
         """Move the event's key to its place; an event without one changes nothing."""

@@ -1,5 +1,6 @@
 """The newest, or the first, instant at which an event occurred. Memory: one instant."""
 
+from services.rules.core.calendar import Calendar
 from services.rules.core.fields import EventFilter
 from services.rules.core.metrics.contract import key_of
 from shared.instants import Instant
@@ -11,9 +12,9 @@ class LastSeen:
 
     __slots__ = ("filter", "key")
 
-    def __init__(self, filter: EventFilter) -> None:
+    def __init__(self, filter: EventFilter, days: Calendar) -> None:
         self.filter = filter
-        self.key = key_of("last", filter.signature)
+        self.key = key_of("last", filter.signature(days.name))
 
     def observe(self, memory: Instant | None, event: Event) -> Instant:
         """The later of both."""
@@ -26,9 +27,9 @@ class FirstSeen:
 
     __slots__ = ("filter", "key")
 
-    def __init__(self, filter: EventFilter) -> None:
+    def __init__(self, filter: EventFilter, days: Calendar) -> None:
         self.filter = filter
-        self.key = key_of("first", filter.signature)
+        self.key = key_of("first", filter.signature(days.name))
 
     def observe(self, memory: Instant | None, event: Event) -> Instant:
         """The earlier of both."""

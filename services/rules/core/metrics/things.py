@@ -28,7 +28,7 @@ class Things:
         self.paths = {path: tuple(path.split("."))[1:] for path in sorted(paths)}
         self._opens = (opens, opens.compiled_where(timezone))
         self._closes = (closes, closes.compiled_where(timezone))
-        self.key = key_of("things", by, opens.signature, closes.signature, *sorted(paths), timezone)
+        self.key = key_of("things", by, opens.signature(timezone), closes.signature(timezone), *sorted(paths), timezone)
 
     def observe(self, memory: dict[str, Thing] | None, event: Event) -> dict[str, Thing]:
         """The things after the event. One that both opens and closes closes; of equal instants the later in the log counts."""

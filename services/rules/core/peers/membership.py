@@ -75,7 +75,9 @@ class PeerGroup:
         self.calendar: Calendar = metric.calendar
         self.keep = keep
         self.totals = totals
-        self.key = key_of("peers", path, audience, metric.calendar.name, metric.measure.signature, metric.filter.signature)
+        # Its calendar is that of the play's days.
+        days = metric.calendar.name
+        self.key = key_of("peers", path, audience, days, metric.measure.signature, metric.filter.signature(days))
         self.paths = frozenset(() if path == ALL else (path,))
         self._reach = None if path == ALL else reach(path)
 
