@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from services.ingest.items import LONGEST_ID
 from services.ingest.mapping import text_at
+from services.ingest.names import LONGEST
 from services.ingest.sender import event_entry, mapping_entry
 from services.ingest.sources.contract import Notified, Reported, SourceSettings, Told
+from services.ingest.values import id_of
 from shared.instants import Instant
 from shared.log.contract import Entry
 from shared.records import Event, JsonObject, Mapping, Notification, as_json, encode
@@ -22,15 +25,16 @@ def notifications_of(told: Sequence[Told], source: str, received_at: Instant) ->
 
 def _entries(reported: Reported, source: str, kind: str, settings: SourceSettings) -> list[Entry]:
     named = None if settings.account is None else text_at(reported.vendor, settings.account)
-    account_id = named or reported.account_id
+    account_id = _id(named) or _id(reported.account_id)
+    identity = id_of(reported.id)
     # An event of nobody is kept all the same, under itself.
-    about = () if account_id is not None else reported.about or (f"{kind}:event:{reported.id}",)
+    about = () if account_id is not None else reported.about or (f"{kind}:event:{identity}",)
     event = Event(
-        id=reported.id,
-        name=reported.name,
+        id=identity,
+        name=reported.name[:LONGEST],
         source=source,
         account_id=account_id,
-        user_id=reported.user_id,
+        user_id=_id(reported.user_id),
         about=about[0] if about else None,
         else_about=about[1:],
         occurred_at=reported.occurred_at,
@@ -44,17 +48,23 @@ def _entries(reported: Reported, source: str, kind: str, settings: SourceSetting
     return [*who, event_entry(event, None)]
 
 
+def _id(found: str | None) -> str | None:
+    """What is longer is no id of an account or a user, and no index of a database could have it."""
+    return found if found is not None and len(found) <= LONGEST_ID else None
+
+
 def _properties(reported: Reported, kind: str) -> JsonObject:
     return {**reported.properties, kind: reported.vendor}
 
 
 def _notification(notified: Notified, source: str, received_at: Instant) -> Entry:
     record = Notification(
-        id=notified.id,
+        id=id_of(notified.id),
         source=source,
-        thing=notified.thing,
+        # What is longer is nothing of the vendor's, and will not be found.
+        thing=notified.thing[:LONGEST_ID],
         vendor=as_json(notified.vendor),
         occurred_at=notified.occurred_at,
         received_at=received_at,
     )
-    return Entry(f"{source}:{notified.thing}", encode(record))
+    return Entry(f"{source}:{record.thing}", encode(record))

@@ -66,7 +66,7 @@ def moment_of(found: Any, unit: int = SECOND) -> Instant | None:
         instant = _written(found)
     else:
         counted = number_of(found)
-        instant = None if counted is None else round(counted * unit)
+        instant = None if counted is None or abs(counted) > _LAST else round(counted * unit)
     return instant if instant is not None and 0 <= instant <= _LAST else None
 
 

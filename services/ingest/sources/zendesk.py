@@ -144,7 +144,7 @@ def read(incoming: Incoming, settings: Settings) -> list[Told]:
     kind = text_at(body, "type") or ""
     if kind.startswith(_PREFIX):
         subject = text_at(body, "subject") or ""
-        if settings.api is not None and subject.startswith("zen:ticket:"):
+        if settings.api is not None and subject.removeprefix("zen:ticket:") not in ("", subject):
             return [Notified(id=id_of(body.get("id"), body), thing=subject, vendor=body, occurred_at=moment_of(body.get("time")))]
         return [_event(body)]
     if isinstance(body.get("ticket"), dict):
