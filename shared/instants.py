@@ -51,7 +51,8 @@ def instant_of(moment: datetime) -> Instant:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def datetime_of(instant: Instant) -> datetime:

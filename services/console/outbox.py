@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import groupby
 
+import msgspec
 import structlog
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,7 +40,7 @@ async def keep_as_read(connection: AsyncConnection, topic: str, partition: int, 
 
 
 async def _keep(connection: AsyncConnection, entries: Sequence[Entry], topic: str = EVENTS) -> None:
-    rows = [{"owner": OWNER, "topic": topic, **entry._asdict()} for entry in entries]
+    rows = [{"owner": OWNER, "topic": topic, **msgspec.structs.asdict(entry)} for entry in entries]
     await connection.execute(insert(outbox), rows)
 
 

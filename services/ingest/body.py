@@ -15,6 +15,10 @@ from services.ingest.errors import Problem
 LARGEST_EVENT = 32 * 1024
 LARGEST_BODY = 500 * 1024
 MOST_EVENTS = 2_500
+# Characters of an id, of ours or of a foreign system.
+LONGEST_ID = 256
+# Keys in all objects of an event together.
+MOST_PROPERTIES = 1_000
 SECONDS_TO_SEND = 30.0
 
 # In the scope of a request: why the server has ended its body.

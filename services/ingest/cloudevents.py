@@ -17,8 +17,9 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from services.ingest.body import LONGEST_ID, MOST_PROPERTIES
 from services.ingest.errors import Refused
-from services.ingest.items import LONGEST_ID, id_of
+from services.ingest.items import id_of
 from services.ingest.json_read import kind_of, read_object
 from services.ingest.json_scan import escaped
 from services.ingest.names import LONGEST, normalise
@@ -54,7 +55,7 @@ def is_json(media_type: str) -> bool:
 def read_structured(raw: bytes, sender: Sender) -> Taken:
     """An event with all that is in it, in JSON. Raises Refused."""
     require_size(len(raw))
-    return take(read_object(raw), sender)
+    return take(read_object(raw, MOST_PROPERTIES), sender)
 
 
 def require_size(size: int) -> None:

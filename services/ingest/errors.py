@@ -20,6 +20,7 @@ ITEM_CODES = {
     "number_out_of_range": "a number too large for a double, or an integer beyond 64 bits",
     "bad_text": "text with U+0000 or half a surrogate pair",
     "too_deep": "objects and lists nested deeper than 32",
+    "too_many_properties": "more than 1,000 keys in all its objects together",
     "too_large": "more than 32 kB",
     "unknown_field": "a field that does not exist",
     "missing_field": "a field that must be there",

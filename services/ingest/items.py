@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from services.ingest.body import LARGEST_EVENT
+from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
 from services.ingest.errors import Refused
 from services.ingest.json_read import read_object
 from services.ingest.json_scan import escaped
 from services.ingest.names import LONGEST, normalise
+from services.ingest.plain import read_plain
 from services.ingest.sender import (
     Sender,
     Taken,
@@ -29,8 +30,6 @@ from shared import aliases
 from shared.instants import Instant
 from shared.log.contract import Entry
 from shared.records import Event, JsonObject, Mapping, as_json
-
-LONGEST_ID = 256
 
 Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)] | int
 # More would let one event go round among more partitions than it is worth.
@@ -98,7 +97,12 @@ def read_item(raw: bytes, sender: Sender) -> Taken:
     """Raises Refused."""
     if len(raw) > LARGEST_EVENT:
         raise Refused("too_large", "", f"this event has {len(raw):,} bytes; it may have {LARGEST_EVENT:,}")
-    value = read_object(raw)
+    return read_plain(raw, sender) or read_thoroughly(raw, sender)
+
+
+def read_thoroughly(raw: bytes, sender: Sender) -> Taken:
+    """Any event. Raises Refused."""
+    value = read_object(raw, MOST_PROPERTIES)
     try:
         return _taken(_item_of(value), sender)
     except Refused as refused:

@@ -1,6 +1,7 @@
 """Bytes become an object, or are refused with a code and a place. What comes out of here is safe to log, keep and send on.
 
-Beyond what JSON's grammar allows or not: no key twice, no number beyond 64 bits, no U+0000, nothing nested deeper than 32.
+Beyond what JSON's grammar allows or not: no key twice, no number beyond 64 bits, no U+0000, nothing nested deeper than 32,
+and not more keys than anybody means.
 """
 
 import re
@@ -12,34 +13,48 @@ from services.ingest.errors import Refused
 from services.ingest.json_scan import DEEPEST, LARGEST_INTEGER, SMALLEST_INTEGER, find_trap
 from shared.records import JsonObject
 
+# More keys than anybody means, in all objects of a value together.
+MOST_KEYS = 10_000
+
+# To look for one byte takes next to nothing, when it is given as a number.
+_TAB, _NEWLINE, _RETURN = b"\t\n\r"
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 # Less than any number of keys that a request could have.
 _NEVER = -(2**32)
 _decode = msgspec.json.Decoder().decode
 
 
-def read_object(raw: bytes) -> JsonObject:
+def read_object(raw: bytes, most_keys: int = MOST_KEYS) -> JsonObject:
     """Read one JSON object.
 
     Raises Refused: it is none, or there is something in it that must not come in.
     """
-    value = read_value(raw)
+    value = read_value(raw, most_keys)
     if type(value) is not dict:
         raise Refused("not_an_object", "", f"this is {kind_of(value)}; an object is needed")
     return value
 
 
-def read_value(raw: bytes) -> Any:
+def read_value(raw: bytes, most_keys: int = MOST_KEYS) -> Any:
     """Read any JSON value. Raises Refused: it is none, or there is something in it that must not come in."""
     try:
         value = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise find_trap(raw) or Refused("malformed", "", str(error)) from error
+        raise find_trap(raw, most_keys) or Refused("malformed", "", str(error)) from error
     # A text with as many `":` as the decoded value has keys names none twice. More may also be a text inside a string.
-    odd = _count_keys(value, 1) != len(_KEY.findall(raw)) or b"\\u0000" in raw
-    if odd and (trap := find_trap(raw)) is not None:
+    keys = _count_keys(value, 1)
+    odd = keys != keys_written(raw) or keys > most_keys or b"\\u0000" in raw
+    if odd and (trap := find_trap(raw, most_keys)) is not None:
         raise trap
     return value
+
+
+def keys_written(raw: bytes) -> int:
+    """How many keys the text has at most: texts before a colon."""
+    # Between a text and its colon most senders put nothing, and a count of two bytes is a fifth of the work.
+    if raw.find(b" :") >= 0 or _NEWLINE in raw or _TAB in raw or _RETURN in raw:
+        return len(_KEY.findall(raw))
+    return raw.count(b'":')
 
 
 def _count_keys(value: Any, depth: int) -> int:

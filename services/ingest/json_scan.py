@@ -49,7 +49,7 @@ def escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
-def find_trap(raw: bytes) -> Refused | None:
+def find_trap(raw: bytes, most_keys: int) -> Refused | None:
     """The first thing in a JSON text that must not come in, or None. A text that is no JSON at all may have none."""
     try:
         text = raw.decode()
@@ -58,6 +58,7 @@ def find_trap(raw: bytes) -> Refused | None:
     if text.startswith("\ufeff"):
         return Refused("malformed", "", "begins with a byte order mark: send UTF-8 without one")
     levels: list[_Level] = []
+    keys = 0
     for piece in _PIECE.findall(text):
         if piece in ("{", "["):
             pointer = levels[-1].here() if levels else ""
@@ -69,7 +70,11 @@ def find_trap(raw: bytes) -> Refused | None:
         elif piece == ",":
             if levels:
                 levels[-1].next()
-        elif piece != ":":
+        elif piece == ":":
+            keys += 1
+            if keys > most_keys and levels:
+                return Refused("too_many_properties", levels[-1].here(), f"there are more than {most_keys:,} keys in all")
+        else:
             trap = _string_trap(piece, levels) if piece[0] == '"' else _number_trap(piece, levels)
             if trap is not None:
                 return trap

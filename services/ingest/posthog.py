@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from services.ingest.body import LARGEST_EVENT
+from services.ingest.body import LARGEST_EVENT, MOST_PROPERTIES
 from services.ingest.errors import Refused
 from services.ingest.items import Id, email_alias, id_of, wrong_field
 from services.ingest.json_read import kind_of, read_object
@@ -78,7 +78,7 @@ def read_captured(raw: bytes, sender: Sender, batch: Batch) -> Taken:
     """One event. Raises Refused."""
     if len(raw) > LARGEST_EVENT:
         raise Refused("too_large", "", f"this event has {len(raw):,} bytes; it may have {LARGEST_EVENT:,}")
-    value = read_object(raw)
+    value = read_object(raw, MOST_PROPERTIES)
     try:
         # null is how some SDKs say nothing.
         captured = msgspec.convert({name: each for name, each in value.items() if each is not None}, Captured)

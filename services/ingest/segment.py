@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.body import LARGEST_EVENT
+from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
 from services.ingest.errors import Refused
-from services.ingest.items import LONGEST_ID, Id, email_alias, id_of, wrong_field
+from services.ingest.items import Id, email_alias, id_of, wrong_field
 from services.ingest.json_read import read_object
 from services.ingest.names import LONGEST, normalise
 from services.ingest.sender import (
@@ -84,7 +84,7 @@ def read_message(raw: bytes, sender: Sender, kind: str | None = None, batch: Bat
     """One message: of the kind that its route says, or its own `type` in a batch. Raises Refused."""
     if len(raw) > LARGEST_EVENT:
         raise Refused("too_large", "", f"this message has {len(raw):,} bytes; it may have {LARGEST_EVENT:,}")
-    value = read_object(raw)
+    value = read_object(raw, MOST_PROPERTIES)
     try:
         return _taken(_message_of(value), sender, kind, batch)
     except Refused as refused:

@@ -1,7 +1,6 @@
 """Who sends, and what an item becomes: what every reader of items needs and gives."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +21,7 @@ class Sender(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
 
 
-class Taken(NamedTuple):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """What an item becomes in the log, and its id; `is_new` says that it was sent without one."""
 
     entries: list[Entry]

@@ -17,7 +17,7 @@ Assigned = Callable[[frozenset[int]], Awaitable[dict[int, int]]]
 Revoked = Callable[[frozenset[int]], Awaitable[None]]
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One record to append. `partition` overrides the key's own.
 
     `at` counts only in a log opened for replay; without one the record has the time of the record before it in its partition.

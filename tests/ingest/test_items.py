@@ -160,7 +160,7 @@ def test_numbers_are_ids_too() -> None:
 
 
 def test_an_event_without_an_id_is_given_one() -> None:
-    assert taken(id=...) == (taken(id="new").entries, "new", True)
+    assert taken(id=...) == Taken(taken(id="new").entries, "new", is_new=True)
     assert not taken(id="e1").is_new
 
 
