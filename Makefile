@@ -6,7 +6,7 @@ WORKSPACE ?= examples/acme
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench bench-peers lock migration
+.PHONY: help setup run test check fix bench bench-peers bench-ingest lock migration
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,6 +41,11 @@ bench-peers:  ## measure beside bytewax, quixstreams and faust, installed into .
 	@scripts/setup.sh --complete
 	@benchmarks/peers/setup.sh
 	@$(BIN)/python -m benchmarks bytewax streams
+
+bench-ingest:  ## measure ingest beside the endpoint one would write first, with wrk on a core of its own
+	@scripts/setup.sh --complete
+	@benchmarks/install_wrk.sh
+	@$(BIN)/python -m benchmarks ingest
 
 migration:  ## write a migration for a change in shared/db/tables.py: make migration name="deliveries know their channel"
 	@$(BIN)/python -m scripts.new_migration "$(name)"

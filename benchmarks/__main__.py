@@ -64,6 +64,13 @@ def latency(arguments: argparse.Namespace) -> list[Result]:
     return measure_latency(arguments.seconds)
 
 
+def ingest(arguments: argparse.Namespace) -> list[Result]:
+    """Ingest beside the endpoint that one would write first."""
+    from benchmarks.ingest import measure_ingest
+
+    return measure_ingest(arguments.repeats, arguments.events)
+
+
 def documents(arguments: argparse.Namespace) -> list[Result]:
     """The size of what is stored of a subject."""
     return measure_documents(generated(arguments.events // 10))
@@ -107,11 +114,12 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Result]]] = {
     "workers": workers,
     "stored": stored,
     "latency": latency,
+    "ingest": ingest,
     "bytewax": bytewax,
     "streams": streams,
 }
 # These take minutes, or something that `make setup` does not install.
-ONLY_BY_NAME = {"workers", "stored", "bytewax", "streams"}
+ONLY_BY_NAME = {"workers", "stored", "ingest", "bytewax", "streams"}
 
 
 def generated(events: int) -> Path:

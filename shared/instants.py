@@ -67,7 +67,8 @@ def parse_instant(text: str) -> Instant:
         ValueError: not ISO 8601.
     """
     moment = datetime.fromisoformat(text)
-    return instant_of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    since = moment - (_EPOCH_AS_IS if moment.tzinfo is None else _EPOCH)
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def show_instant(instant: Instant) -> str:

@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from services.ingest.answers import counted_route, described, json_answer
 from services.ingest.auth import presented_key
-from services.ingest.body import JSON, NDJSON, content_type, read_body
+from services.ingest.body import JSON, MOST_EVENTS, NDJSON, content_type, read_body
 from services.ingest.browsers import add_preflights
 from services.ingest.errors import Problem
 from services.ingest.intake import Intake
 from services.ingest.items import read_item
+from services.ingest.plain import read_plain_list
 from services.ingest.split import split_json, split_lines
 
 # It is registered under none of its names.
@@ -45,10 +46,14 @@ def events_router(intake: Intake) -> APIRouter:
         sender = await intake.sender(presented_key(request), request)
         kind = content_type(request, (JSON, *_LINES))
         body = await read_body(request)
-        items = split_lines(body) if kind in _LINES else split_json(body)
-        if not items:
-            raise Problem(400, "empty", "there is no event in the body")
-        outcome = await intake.store(items, read_item, sender)
+        plain = read_plain_list(body, sender) if kind == JSON and body[:1] == b"[" else None
+        if plain and len(plain) <= MOST_EVENTS:
+            outcome = await intake.store_taken(plain, sender)
+        else:
+            items = split_lines(body) if kind in _LINES else split_json(body)
+            if not items:
+                raise Problem(400, "empty", "there is no event in the body")
+            outcome = await intake.store(items, read_item, sender)
         return json_answer(outcome, 202 if outcome.accepted else 400)
 
     add_preflights(router, intake.keys)

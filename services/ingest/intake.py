@@ -81,8 +81,7 @@ class Intake:
         Raises Problem: 429 more than the key may send now; 503 the log is away. Some may have been stored all the same then;
         sent again with their ids they count once.
         """
-        if len(items) > 1:
-            self._rates.take(sender.key.key_id, len(items) - 1)
+        self._count_items(len(items), sender)
         taken: list[Taken] = []
         refused: list[Refusal] = []
         ids: list[NewId] = []
@@ -95,6 +94,19 @@ class Intake:
             taken.append(one)
             if one.is_new:
                 ids.append(NewId(index=index, id=one.id))
+        return await self._keep(taken, refused, ids, sender)
+
+    async def store_taken(self, taken: list[Taken], sender: Sender) -> Outcome:
+        """Store what was taken already: items with ids of their own. Raises Problem, as `store`."""
+        self._count_items(len(taken), sender)
+        return await self._keep(taken, [], [], sender)
+
+    def _count_items(self, items: int, sender: Sender) -> None:
+        # The request itself was the first.
+        if items > 1:
+            self._rates.take(sender.key.key_id, items - 1)
+
+    async def _keep(self, taken: list[Taken], refused: list[Refusal], ids: list[NewId], sender: Sender) -> Outcome:
         if taken:
             await self.append(topics.EVENTS, [entry for one in taken for entry in one.entries], sender.key.key_id)
         self._count(sender, len(taken), refused)

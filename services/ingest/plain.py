@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.ingest.body import LONGEST_ID, MOST_PROPERTIES
+from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
 from services.ingest.json_read import keys_written
 from services.ingest.json_scan import LARGEST_INTEGER, SMALLEST_INTEGER
 from services.ingest.names import LONGEST, normalise
@@ -33,21 +33,50 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False)
 
 (_BACKSLASH,) = b"\\"
 _decode = msgspec.json.Decoder(_Plain).decode
+_decode_list = msgspec.json.Decoder(list[_Plain]).decode
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_plain(raw: bytes, sender: Sender) -> Taken | None:
     """The event, or None when it is not plain, or not for certain. `raw` is no longer than an event may be."""
-    if sender.replay or (_BACKSLASH in raw and b"\\u0000" in raw):
+    if sender.replay or _holds_nul(raw):
         return None
     try:
         plain = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _BROKEN:
         return None
-    if not _names_no_key_twice(plain, raw):
+    keys = _keys(plain)
+    return _taken(plain, sender) if keys == keys_written(raw) and keys <= MOST_PROPERTIES else None
+
+
+def read_plain_list(body: bytes, sender: Sender) -> list[Taken] | None:
+    """The events of a list, or None when one of them is not plain, or not for certain: at once, in half the time again."""
+    if sender.replay or _holds_nul(body):
         return None
+    try:
+        plains = _decode_list(body)
+        if len(body) > LARGEST_EVENT and max(map(len, map(bytes, _split(body)))) > LARGEST_EVENT:
+            return None
+    except _BROKEN:
+        return None
+    keys = list(map(_keys, plains))
+    # As many as were read, in all of them together: then none of them names one twice.
+    if sum(keys) != keys_written(body) or max(keys, default=0) > MOST_PROPERTIES:
+        return None
+    taken = []
+    for plain in plains:
+        one = _taken(plain, sender)
+        if one is None:
+            return None
+        taken.append(one)
+    return taken
+
+
+def _taken(plain: _Plain, sender: Sender) -> Taken | None:
     name = normalise(plain.name)
-    occurred_at = _moment(plain.occurred_at)
-    if not name or not sender.key.may_send(name) or occurred_at == _NO_MOMENT:
+    occurred_at = None if plain.occurred_at is UNSET else _moment(plain.occurred_at)
+    if not name or occurred_at == _NO_MOMENT or not sender.key.may_send(name):
         return None
     event = Event(
         id=plain.id,
@@ -66,18 +95,19 @@ def read_plain(raw: bytes, sender: Sender) -> Taken | None:
 _NO_MOMENT = -1
 
 
-def _moment(text: str | UnsetType) -> int | None:
-    if text is UNSET:
-        return None
+def _moment(text: str) -> int:
     try:
         return max(_NO_MOMENT, parse_instant(text))
     except (ValueError, OverflowError):
         return _NO_MOMENT
 
 
-def _names_no_key_twice(plain: _Plain, raw: bytes) -> bool:
-    """Also, there are not too many. A text inside a string that looks like a key makes it uncertain, and so false."""
+def _keys(plain: _Plain) -> int:
+    """How many keys were read. A text inside a string that looks like a key makes the number of those written larger."""
     keys = 3 + (plain.user_id is not UNSET) + (plain.occurred_at is not UNSET)
-    if plain.properties is not UNSET:
-        keys += 1 + len(plain.properties)
-    return keys == keys_written(raw) and keys <= MOST_PROPERTIES
+    return keys if plain.properties is UNSET else keys + 1 + len(plain.properties)
+
+
+def _holds_nul(raw: bytes) -> bool:
+    # To look for one byte takes next to nothing.
+    return _BACKSLASH in raw and b"\\u0000" in raw

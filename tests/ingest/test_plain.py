@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.body import MOST_PROPERTIES
+from services.ingest.body import LARGEST_EVENT, MOST_PROPERTIES
 from services.ingest.errors import Refused
 from services.ingest.items import read_item, read_thoroughly
-from services.ingest.plain import read_plain
+from services.ingest.plain import read_plain, read_plain_list
 from services.ingest.sender import Sender, Taken
+from services.ingest.split import split_json
 from tests.ingest.conftest import sender_with
 from tests.ingest.test_json_read import json_values
 
@@ -146,6 +147,29 @@ def test_the_short_way_takes_nothing_that_the_thorough_one_does_not(
     short = read_plain(raw, sender_with())
     if short is not None:
         assert short == thoroughly(raw, sender_with())
+
+
+@given(
+    st.lists(fields, max_size=3), styles, st.integers(0, 60), st.sampled_from([b"", b'"id":"x",', b'"id" :"x",', b"{},", b'":'])
+)
+def test_nor_does_it_with_a_list(items: list[dict[str, Any]], style: dict[str, Any], place: int, extra: bytes) -> None:
+    raw = text(items, **style)
+    raw = raw[:place] + extra + raw[place:]
+    short = read_plain_list(raw, sender_with())
+    if short is not None:
+        assert short == [thoroughly(bytes(item), sender_with()) for item in split_json(raw)]
+
+
+def test_a_list_of_plain_events_takes_the_short_way_and_one_that_is_not_brings_all_on_the_other() -> None:
+    plain = [{**PLAIN, "id": f"e{number}"} for number in range(200)]
+    body = text(plain)
+    assert len(body) > LARGEST_EVENT
+    assert read_plain_list(body, sender_with()) == [read_thoroughly(text(item), sender_with()) for item in plain]
+    other: Any
+    for other in ({**PLAIN, "traits": {}}, {**PLAIN, "properties": {"x": "x" * LARGEST_EVENT}}, {}, 1):
+        assert read_plain_list(text([*plain, other]), sender_with()) is None
+    assert read_plain_list(b"[]", sender_with()) == []
+    assert read_plain_list(text(PLAIN), sender_with()) is None
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)))
