@@ -96,7 +96,8 @@ class View:
 
     def heard_since(self, filter: EventFilter) -> Instant:
         """The later of the subject's start and the instant since which the filter's events are listened to."""
-        return max(self.start, self._listening(filter))
+        listening = self._listening(filter)
+        return max(self.start, listening)
 
 
 class Leaf(ABC):

@@ -68,6 +68,8 @@ class ShiftLeaf(BoundaryLeaf):
         self.metric = Buckets(form, form.measure, self.calendar, setting.days, self.reach)
         self.metrics = (self.metric,)
         self.key = self.metric.key
+        # How far back what is decided at the opening of the bucket asked for last has to know.
+        self._reaches_to: Instant = -(1 << 62)
         self._adds_up = form.measure.kind in ("count", "sum")
 
     @abstractmethod
@@ -133,6 +135,7 @@ class ShiftLeaf(BoundaryLeaf):
         """The boundaries of the open bucket."""
         self.bucket = bucket = open_bucket(self.calendar, now)
         start = self.calendar.start
+        self._reaches_to = start(bucket - self.reach)
         self.opened, self.closes, self.tells = start(bucket), start(bucket + 1), start(bucket + 1 + self.keeps_false)
 
     def _bucket_at(self, now: Instant) -> int:
@@ -188,7 +191,10 @@ class ShiftLeaf(BoundaryLeaf):
 
     def _first_known(self, view: View, bucket: int) -> int:
         """The first bucket from `bucket` on whose windows begin no earlier than we listened."""
-        return first_whole(self.calendar, view.heard_since(self.filter), bucket, self.reach)
+        since = view.heard_since(self.filter)
+        if bucket == self.bucket and self._reaches_to >= since:
+            return bucket
+        return first_whole(self.calendar, since, bucket, self.reach)
 
     def _decide(self, memory: list[Any] | None, own: Any, view: View, bucket: int) -> Decided:
         kept, kept_since = (own[KEPT], own[KEPT_SINCE]) if own is not None else (None, None)

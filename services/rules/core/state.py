@@ -57,14 +57,21 @@ class PlayState(
         "watching": "g",
     },
 ):
-    """Where one play stands for one subject. Instants are log time. Short names in JSON: documents are written often."""
+    """Where one play stands for one subject. Instants are log time. Short names in JSON: documents are written often.
 
-    # The version of (per, audience, condition, hold): another one begins anew.
-    identity: str = ""
+    What quiet events look at comes first, so that it lies together.
+    """
+
     # A first verdict is due then; None once it was taken.
     first_at: Instant | None = None
     # The last verdict of (audience and condition) that was not unknown.
     known: bool = False
+    # The first later instant at which this play may change its mind by itself.
+    deadline: Instant | None = None
+    # Own memory of each leaf (of `when`, then of `resolve_when`) by its place; shorter or None where there is none.
+    own: list[Any] | None = None
+    # The version of (per, audience, condition, hold): another one begins anew.
+    identity: str = ""
     # The rise of `known`: when, and by which event (source, id) or None for a deadline.
     since: Instant | None = None
     # This rise has had its run or its final decision; only a new rise may open another.
@@ -74,10 +81,6 @@ class PlayState(
     # Open runs: run id. A level has at most one.
     open_runs: tuple[str, ...] = ()
     last_opened: Instant | None = None
-    # Own memory of each leaf (of `when`, then of `resolve_when`) by its place; shorter or None where there is none.
-    own: list[Any] | None = None
-    # The first later instant at which this play may change its mind by itself.
-    deadline: Instant | None = None
     # The runs whose goal is neither reached nor missed yet; None where there is none, or no goal.
     watching: Watching | None = None
 
