@@ -38,11 +38,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from pydantic import Field
 
 from services.ingest.deals import contract, deal
 from services.ingest.errors import Refused
-from services.ingest.fetching.contract import Api, BearerApi, segment
+from services.ingest.fetching.contract import Api, BearerApi, Rate, segment
 from services.ingest.json_read import kind_of, read_value
 from services.ingest.mapping import dig, picked, text_at
 from services.ingest.names import normalise
@@ -141,7 +140,7 @@ class HubspotApi(BearerApi):
     """HubSpot's API; an app may ask 100 times in 10 seconds."""
 
     base_url: HttpUrl = "https://api.hubapi.com"
-    rate: float = Field(default=8, gt=0, le=1_000)
+    rate: Rate = 8
 
 
 class Settings(SourceSettings):

@@ -32,11 +32,13 @@ OK = 200
 
 @dataclass
 class VendorApi:
-    """Zendesk's API. `answers` are given in turn, the last one again and again; 200 is the ticket."""
+    """A vendor's API. `answers` are given in turn, the last one again and again; 200 is the object, or Zendesk's ticket."""
 
     port: int = 0
     token: str = TOKEN
     answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=lambda: [OK])
+    # By path; where there are none, it is Zendesk's.
+    objects: dict[str, JsonObject] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     # Closed: whoever asks waits until it is opened.
@@ -57,22 +59,26 @@ class VendorApi:
             while True:
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-                number = lines[0].split(" ")[1].partition("?")[0].rpartition("/")[2]
-                self.asked.append(number)
+                path = lines[0].split(" ")[1].partition("?")[0]
+                self.asked.append(path.rpartition("/")[2])
                 await self.door.wait()
-                status, more, body = self._answer(number, headers)
+                status, more, body = self._answer(path, headers)
                 told = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", *(f"{k}: {v}" for k, v in more.items())]
                 writer.write(("\r\n".join(told) + "\r\n\r\n").encode() + body)
                 await writer.drain()
 
-    def _answer(self, number: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        if headers["authorization"] != f"Basic {_encoded(self.token)}":
+    def _answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        number = path.rpartition("/")[2]
+        if headers["authorization"] not in (f"Basic {_encoded(self.token)}", f"Bearer {self.token}"):
             return 401, {}, b'{"error": "Couldn\'t authenticate you"}'
         if number in self.forbidden:
             return 403, {}, b"{}"
         said = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         status, more = said if isinstance(said, tuple) else (said, {})
-        return status, more, json.dumps(a_ticket(number)).encode() if status == OK else b"{}"
+        return status, more, json.dumps(self._object(path)).encode() if status == OK else b"{}"
+
+    def _object(self, path: str) -> JsonObject:
+        return self.objects[path] if self.objects else a_ticket(path.rpartition("/")[2])
 
 
 def _encoded(token: str) -> str:
