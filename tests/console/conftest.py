@@ -119,6 +119,11 @@ class Console:
 
     async def records(self) -> dict[int, list[EventsRecord]]:
         """Everything in topic `events`, by partition."""
+        read = await self.values(EVENTS)
+        return {partition: [decode_events_record(value) for value in values] for partition, values in read.items()}
+
+    async def values(self, topic: str) -> dict[int, list[bytes]]:
+        """Everything in a topic, as it is there, by partition."""
 
         async def from_the_beginning(partitions: frozenset[int]) -> dict[int, int]:
             return dict.fromkeys(partitions, 0)
@@ -126,12 +131,12 @@ class Console:
         async def nothing(_: frozenset[int]) -> None:
             return
 
-        read: dict[int, list[EventsRecord]] = {partition: [] for partition in range(PARTITIONS)}
-        async with self.log.subscribe(EVENTS, "test", from_the_beginning, nothing) as subscription:
+        read: dict[int, list[bytes]] = {partition: [] for partition in range(PARTITIONS)}
+        async with self.log.subscribe(topic, "test", from_the_beginning, nothing) as subscription:
             while True:
                 polled = await subscription.poll(1_000, 0.05)
                 for partition, records in polled.items():
-                    read[partition] += [decode_events_record(record.value) for record in records]
+                    read[partition] += [record.value for record in records]
                 ends = await subscription.end_offsets()
                 if all(len(read[partition]) == end for partition, end in ends.items()):
                     return read

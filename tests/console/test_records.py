@@ -19,7 +19,8 @@ from shared.db.tables import (
     task,
 )
 from shared.instants import HOUR, show_instant
-from shared.records import Event, encode
+from shared.records import Event, Notification, as_json, encode
+from shared.topics import NOTIFICATIONS
 from tests.console.conftest import NOW, Console
 
 
@@ -176,6 +177,14 @@ async def test_a_record_is_redriven_to_the_end_of_its_partition_and_only_once(co
     assert await console.records() == {0: [], 1: [lost]}
     refused = await console.ask("POST", "/dead-letters/l1/redrive")
     assert (refused.status_code, refused.json()["code"]) == (409, "dead_letter_closed")
+
+
+async def test_a_notification_is_redriven_to_be_fetched_again(console: Console):
+    told = encode(Notification(id="n1", source="hubspot", thing="ticket:5", vendor=as_json({"objectId": 5}), received_at=NOW))
+    await write(console, dead_letter, a_letter("l1", "notification", "notifications/1/7", told))
+    assert (await console.get("/dead-letters"))["items"][0]["value"]["thing"] == "ticket:5"
+    await console.post("/dead-letters/l1/redrive")
+    assert await console.values(NOTIFICATIONS) == {0: [], 1: [told]}
 
 
 async def test_what_was_no_record_can_only_be_discarded(console: Console):

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
 
 class DeadLetter(Shown):
-    """A record (`origin` is `events/PARTITION/OFFSET`) or a delivery (`origin` is its id) that was given up.
+    """A record or a notification (`origin` is `events/PARTITION/OFFSET`) or a delivery (`origin` is its id) that was given up.
 
     `value` is what it held: JSON where it is JSON, else text with what is not UTF-8 replaced.
     """
@@ -49,7 +49,7 @@ async def list_dead_letters(parts: Given, _: Reader, asked: Annotated[store.Dead
 
 @router.post("/{dead_letter_id}/redrive", responses={**NOT_FOUND, **CONFLICT})
 async def redrive_dead_letter(dead_letter_id: str, parts: Given, caller: Admin) -> DeadLetter:
-    """Put it back on its way: a record at the end of its partition, a delivery to its destination."""
+    """Put it back on its way: a record or a notification at the end of its partition, a delivery to its destination."""
     async with parts.database.begin() as connection:
         row = await _open(connection, dead_letter_id)
         await _redrive(connection, row, parts.clock())
