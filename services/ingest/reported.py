@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.ingest.items import LONGEST_ID
+from services.ingest.body import LONGEST_ID
 from services.ingest.mapping import text_at
 from services.ingest.names import LONGEST
 from services.ingest.sender import event_entry, mapping_entry

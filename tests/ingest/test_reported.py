@@ -1,6 +1,6 @@
 """What a source read becomes entries of the log: what is too long for any index of a database does not get there."""
 
-from services.ingest.items import LONGEST_ID
+from services.ingest.body import LONGEST_ID
 from services.ingest.names import LONGEST
 from services.ingest.reported import events_of, notifications_of
 from services.ingest.sources.contract import Notified, Reported, SourceSettings
