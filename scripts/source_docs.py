@@ -33,6 +33,7 @@ _SETTINGS = {
     "For vendors that sign nothing; beside a `secret` both must be right. Make one with `openssl rand -hex 24`",
     "`account`": "where in the vendor's object our account's id is: `form_response.hidden.account_id`. Else the event is about "
     "aliases (`zendesk:org:99`, `email:jo@acme.example`), and belongs to the account that the first known of them means",
+    "`user`": "where our user's id is: `form_response.hidden.user_id`. It is asked for the account before the aliases are",
     "`api`": "for vendors whose webhooks only name a thing: how it is asked for. "
     "See [Vendors that tell little](ingest.md#vendors-that-tell-little)",
 }

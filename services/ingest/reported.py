@@ -27,14 +27,16 @@ def _entries(reported: Reported, source: str, kind: str, settings: SourceSetting
     named = None if settings.account is None else text_at(reported.vendor, settings.account)
     account_id = _id(named) or _id(reported.account_id)
     identity = id_of(reported.id)
+    user_id = None if settings.user is None else _id(text_at(reported.vendor, settings.user))
+    known = reported.about if user_id is None else (f"user:{user_id}", *reported.about)
     # An event of nobody is kept all the same, under itself.
-    about = () if account_id is not None else reported.about or (f"{kind}:event:{identity}",)
+    about = () if account_id is not None else known or (f"{kind}:event:{identity}",)
     event = Event(
         id=identity,
         name=reported.name[:LONGEST],
         source=source,
         account_id=account_id,
-        user_id=_id(reported.user_id),
+        user_id=user_id or _id(reported.user_id),
         about=about[0] if about else None,
         else_about=about[1:],
         occurred_at=reported.occurred_at,

@@ -55,6 +55,8 @@ class SourceSettings(BaseModel):
     token: Secrets = ()
     # Where the vendor's body has our account's id, `form_response.hidden.account_id`; else aliases lead to the account.
     account: str | None = None
+    # Where it has our user's id, `form_response.hidden.user_id`.
+    user: str | None = None
 
     def problems(self) -> list[tuple[tuple[str, ...], str]]:
         """What is wrong although each field by itself is right, as (place, message)."""

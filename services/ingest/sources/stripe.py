@@ -21,14 +21,15 @@ subscriptions, the last to change would win: `subscriptions: several` takes no t
         traits: {plan: metadata.plan_name, renewal_date: metadata.renewal}
         subscriptions: one
 
-`mrr` is a month's price of all items together in the currency's main unit: unit amount by quantity, a year divided by 12, a week
-by 12/52 of a month, a day by 12/365. Counted are subscriptions that are active or past due; in any other status it is 0. Metered
-prices and discounts are not in it, and there is none where a price is in tiers. Amounts in yen and its like have no smaller unit,
-dinars have thousandths.
+`mrr` is a month's price of all items together in the currency's main unit: unit amount by quantity, a year by 1/12, a week by
+52/12, a day by 365/12. Counted are subscriptions that are active or past due; in any other status it is 0. Metered prices and
+discounts are not in it, and there is none where a price is in tiers. Amounts in yen and its like have no smaller unit, dinars
+have thousandths.
 
 Verified is `Stripe-Signature`: one of its `v1`, the HMAC-SHA256 of `t.body`, with `t` at most 5 minutes off.
-`invoice.payment_succeeded` comes beside `invoice.paid` for the same payment and keeps its own name, as all other types do. Stripe
-sends in no order: of two changes of one subscription the later one by `occurred_at` may arrive first.
+`invoice.payment_succeeded` comes beside `invoice.paid` for the same payment and keeps its own name, as all other types do. The
+paths of the table and of `traits` begin at `data.object`. Stripe sends in no order: of two changes of one subscription the later
+one by `occurred_at` may arrive first.
 
 Sources: https://docs.stripe.com/webhooks, https://docs.stripe.com/api/events/types, https://docs.stripe.com/currencies
 """
@@ -97,28 +98,29 @@ MAPPED = (
     *(Mapped("account.updated", name, {}, _CUSTOMER_TRAITS) for name in _CUSTOMERS),
 )
 EXAMPLES = (
-    b"""{"id": "evt_1", "object": "event", "api_version": "2026-01-28", "created": 1772366398, "type": "invoice.payment_failed",
-    "livemode": true, "pending_webhooks": 1, "data": {"object": {"id": "in_1", "object": "invoice", "customer": "cus_1",
-    "customer_email": "Billing@Acme.example", "amount_due": 4990, "amount_paid": 0, "currency": "eur", "attempt_count": 2,
-    "next_payment_attempt": 1772625598, "hosted_invoice_url": "https://invoice.example/i/1", "status": "open", "metadata": {},
-    "parent": {"type": "subscription_details", "subscription_details": {"subscription": "sub_1", "metadata": {"account_id":
-    "acme"}}}}}}""",
-    b"""{"id": "evt_2", "object": "event", "created": 1772366398, "type": "customer.subscription.updated", "data": {"object":
-    {"id": "sub_1", "object": "subscription", "customer": "cus_1", "currency": "eur", "status": "active", "start_date":
-    1740830398, "cancel_at": null, "cancellation_details": {"reason": null, "feedback": null}, "metadata": {"account_id":
-    "acme"}, "items": {"object": "list", "data": [{"id": "si_1", "quantity": 10, "current_period_end": 1775044798, "price":
-    {"id": "price_1", "currency": "eur", "nickname": "Pro", "product": "prod_1", "unit_amount": 12000, "unit_amount_decimal":
-    "12000", "recurring": {"interval": "year", "interval_count": 1, "usage_type": "licensed"}}}, {"id": "si_2", "quantity": 1,
-    "price": {"unit_amount": 5000, "recurring": {"interval": "month", "interval_count": 1}}}]}}, "previous_attributes":
-    {"items": {"data": [{"price": {"nickname": "Basic"}}]}}}}""",
-    b"""{"id": "evt_3", "object": "event", "created": 1772366399, "type": "customer.subscription.deleted", "data": {"object":
-    {"id": "sub_1", "customer": "cus_1", "currency": "eur", "status": "canceled", "cancellation_details": {"reason":
-    "cancellation_requested", "feedback": "too_expensive"}, "items": {"data": [{"quantity": 10, "price": {"nickname": "Pro",
-    "unit_amount": 12000, "recurring": {"interval": "year", "interval_count": 1}}}]}}}}""",
-    b"""{"id": "evt_4", "object": "event", "created": 1772366400, "type": "customer.created", "data": {"object": {"id": "cus_1",
-    "object": "customer", "name": "Acme GmbH", "email": "Billing@Acme.example", "metadata": {}}}}""",
-    b"""{"id": "evt_5", "object": "event", "created": 1772366401, "type": "charge.dispute.created", "data": {"object": {"id":
-    "dp_1", "object": "dispute", "amount": 4990}}}""",
+    b"""{"id": "evt_1", "object": "event", "api_version": "2026-01-28", "created": 1772366398, "type":
+    "invoice.payment_failed", "livemode": true, "pending_webhooks": 1, "data": {"object": {"id": "in_1", "object":
+    "invoice", "customer": "cus_1", "customer_email": "Billing@Acme.example", "amount_due": 4990, "amount_paid": 0,
+    "currency": "eur", "attempt_count": 2, "next_payment_attempt": 1772625598, "hosted_invoice_url":
+    "https://invoice.example/i/1", "status": "open", "metadata": {}, "parent": {"type": "subscription_details",
+    "subscription_details": {"subscription": "sub_1", "metadata": {"account_id": "acme"}}}}}}""",
+    b"""{"id": "evt_2", "object": "event", "created": 1772366398, "type": "customer.subscription.updated", "data":
+    {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "currency": "eur", "status": "active",
+    "start_date": 1740830398, "cancel_at": null, "cancellation_details": {"reason": null, "feedback": null},
+    "metadata": {"account_id": "acme"}, "items": {"object": "list", "data": [{"id": "si_1", "quantity": 10,
+    "current_period_end": 1775044798, "price": {"id": "price_1", "currency": "eur", "nickname": "Pro", "product":
+    "prod_1", "unit_amount": 12000, "unit_amount_decimal": "12000", "recurring": {"interval": "year",
+    "interval_count": 1, "usage_type": "licensed"}}}, {"id": "si_2", "quantity": 1, "price": {"unit_amount": 5000,
+    "recurring": {"interval": "month", "interval_count": 1}}}]}}, "previous_attributes": {"items": {"data":
+    [{"price": {"nickname": "Basic"}}]}}}}""",
+    b"""{"id": "evt_3", "object": "event", "created": 1772366399, "type": "customer.subscription.deleted", "data":
+    {"object": {"id": "sub_1", "customer": "cus_1", "currency": "eur", "status": "canceled", "cancellation_details":
+    {"reason": "cancellation_requested", "feedback": "too_expensive"}, "items": {"data": [{"quantity": 10, "price":
+    {"nickname": "Pro", "unit_amount": 12000, "recurring": {"interval": "year", "interval_count": 1}}}]}}}}""",
+    b"""{"id": "evt_4", "object": "event", "created": 1772366400, "type": "customer.created", "data": {"object": {"id":
+    "cus_1", "object": "customer", "name": "Acme GmbH", "email": "Billing@Acme.example", "metadata": {}}}}""",
+    b"""{"id": "evt_5", "object": "event", "created": 1772366401, "type": "charge.dispute.created", "data": {"object":
+    {"id": "dp_1", "object": "dispute", "amount": 4990}}}""",
 )
 
 # https://docs.stripe.com/currencies, zero-decimal and three-decimal. Uganda's and Iceland's money is sent in hundredths too.

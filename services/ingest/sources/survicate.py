@@ -20,7 +20,7 @@ the question's id: their score is the number in the choice's text. Whatever else
 Verified is the header `Hmac`, the HMAC-SHA256 of the body. Survicate does not write whether in hexadecimal or base64: both are
 right here. It signs no time; `messageId` is the guard against what is sent again. Its plain header `Token` proves less and is not
 needed. The end of a survey (`surveyAnswered`, when switched on) is `survey.answered` and has no score, so that nothing counts
-twice.
+twice. The paths of the table begin at `event.questionAnswered`.
 
 Sources: https://developers.survicate.com/webhooks/security/, https://developers.survicate.com/webhooks/events/,
 https://developers.survicate.com/webhooks/answer-types/
@@ -57,21 +57,22 @@ MAPPED = (
     Mapped("survey.answered", "surveyAnswered", _ANSWER),
 )
 EXAMPLES = (
-    b"""{"messageId": "c0101a21", "deliveryTries": 0, "event": {"questionAnswered": {"responseUuid": "3fa85f64", "survey": {"id":
-    "b92b6eca", "name": "Quarterly"}, "url": "https://survey.example/1", "timestamp": "2026-03-01T11:59:58+00:00",
-    "respondent": {"id": "534759", "uuid": "279cd4ab", "attributes": {"email": "Ana@Acme.example", "account_id": "acme"},
-    "links": []}, "question": {"id": 12120, "body": "Would you recommend us?"}, "choice": {"id": 3, "body": "detractor",
-    "comment": "slow"}}}}""",
-    b"""{"messageId": "c0101a22", "deliveryTries": 1, "event": {"questionAnswered": {"responseUuid": "3fa85f64", "survey": {"id":
-    "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T11:59:59+00:00", "respondent": {"id": "534759", "attributes":
-    []}, "question": {"id": 12123, "body": "How do you rate our support?"}, "choice": {"id": 21573, "body": "4", "comment":
-    null}}}}""",
-    b"""{"messageId": "c0101a23", "deliveryTries": 0, "event": {"questionAnswered": {"responseUuid": "3fa85f64", "survey": {"id":
-    "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T12:00:00+00:00", "respondent": {"id": "534759", "attributes":
-    []}, "question": {"id": 12125, "body": "How do we reach you?"}, "fields": {"firstName": "Ana", "email":
-    "ana@acme.example"}}}}""",
-    b"""{"messageId": "c0101a24", "deliveryTries": 0, "event": {"surveyAnswered": {"responseUuid": "3fa85f64", "survey": {"id":
-    "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T12:00:01+00:00", "respondent": {"id": "534759"}}}}""",
+    b"""{"messageId": "c0101a21", "deliveryTries": 0, "event": {"questionAnswered": {"responseUuid": "3fa85f64",
+    "survey": {"id": "b92b6eca", "name": "Quarterly"}, "url": "https://survey.example/1", "timestamp":
+    "2026-03-01T11:59:58+00:00", "respondent": {"id": "534759", "uuid": "279cd4ab", "attributes": {"email":
+    "Ana@Acme.example", "account_id": "acme"}, "links": []}, "question": {"id": 12120, "body":
+    "Would you recommend us?"}, "choice": {"id": 3, "body": "detractor", "comment": "slow"}}}}""",
+    b"""{"messageId": "c0101a22", "deliveryTries": 1, "event": {"questionAnswered": {"responseUuid": "3fa85f64",
+    "survey": {"id": "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T11:59:59+00:00", "respondent":
+    {"id": "534759", "attributes": []}, "question": {"id": 12123, "body": "How do you rate our support?"}, "choice":
+    {"id": 21573, "body": "4", "comment": null}}}}""",
+    b"""{"messageId": "c0101a23", "deliveryTries": 0, "event": {"questionAnswered": {"responseUuid": "3fa85f64",
+    "survey": {"id": "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T12:00:00+00:00", "respondent":
+    {"id": "534759", "attributes": []}, "question": {"id": 12125, "body": "How do we reach you?"}, "fields":
+    {"firstName": "Ana", "email": "ana@acme.example"}}}}""",
+    b"""{"messageId": "c0101a24", "deliveryTries": 0, "event": {"surveyAnswered": {"responseUuid": "3fa85f64", "survey":
+    {"id": "b92b6eca", "name": "Quarterly"}, "timestamp": "2026-03-01T12:00:01+00:00", "respondent": {"id":
+    "534759"}}}}""",
 )
 
 

@@ -11,7 +11,8 @@ In the form's Connect tab, Webhooks, add `https://YOUR-HOST/v1/sources/typeform`
 Then the account is that of the respondent's e-mail (the hidden field `email`, else a question for an address), or of its domain.
 
 What a question measures is said by the reference of its field (in the form's Logic or the API): each is an event of its own.
-Without `scores` the form's NPS question counts; where it has none, its first opinion scale is taken for one:
+Without `scores` the form's NPS question counts; where it has none, its first opinion scale is taken for one (if it is none, name
+it: `scale: survey`):
 
     sources:
       typeform:
@@ -58,19 +59,21 @@ MAPPED = (
     Mapped("survey.answered", "form_response without a score", _ANSWER),
 )
 EXAMPLES = (
-    b"""{"event_id": "01HRX1", "event_type": "form_response", "form_response": {"form_id": "lT4Z3j", "token": "a3a12ec6",
-    "landed_at": "2026-03-01T11:58:00Z", "submitted_at": "2026-03-01T11:59:58Z", "hidden": {"account_id": "acme", "email":
-    "Ana@Acme.example"}, "definition": {"id": "lT4Z3j", "title": "Quarterly", "fields": [{"id": "k6TP", "ref": "how_likely",
-    "type": "nps", "title": "Would you recommend us?"}, {"id": "RUqk", "ref": "why", "type": "long_text", "title": "Why?"}]},
-    "answers": [{"type": "number", "number": 9, "field": {"id": "k6TP", "type": "nps", "ref": "how_likely"}}, {"type": "text",
-    "text": "Fast.", "field": {"id": "RUqk", "type": "long_text", "ref": "why"}}]}}""",
-    b"""{"event_id": "01HRX2", "event_type": "form_response", "form_response": {"form_id": "lT4Z3k", "token": "a3a12ec7",
-    "submitted_at": "2026-03-01T11:59:59Z", "answers": [{"type": "number", "number": 4, "field": {"id": "x1", "type":
-    "rating", "ref": "stars"}}, {"type": "number", "number": 7, "field": {"id": "x2", "type": "opinion_scale", "ref":
-    "scale"}}, {"type": "email", "email": "bo@acme.example", "field": {"id": "x3", "type": "email", "ref": "mail"}}]}}""",
-    b"""{"event_id": "01HRX3", "event_type": "form_response", "form_response": {"form_id": "lT4Z3l", "token": "a3a12ec8",
-    "submitted_at": "2026-03-01T12:00:00Z", "answers": [{"type": "choice", "choice": {"label": "London"}, "field": {"id":
-    "x4", "type": "multiple_choice", "ref": "where"}}]}}""",
+    b"""{"event_id": "01HRX1", "event_type": "form_response", "form_response": {"form_id": "lT4Z3j", "token":
+    "a3a12ec6", "landed_at": "2026-03-01T11:58:00Z", "submitted_at": "2026-03-01T11:59:58Z", "hidden":
+    {"account_id": "acme", "email": "Ana@Acme.example"}, "definition": {"id": "lT4Z3j", "title": "Quarterly",
+    "fields": [{"id": "k6TP", "ref": "how_likely", "type": "nps", "title": "Would you recommend us?"}, {"id":
+    "RUqk", "ref": "why", "type": "long_text", "title": "Why?"}]}, "answers": [{"type": "number", "number": 9,
+    "field": {"id": "k6TP", "type": "nps", "ref": "how_likely"}}, {"type": "text", "text": "Fast.", "field": {"id":
+    "RUqk", "type": "long_text", "ref": "why"}}]}}""",
+    b"""{"event_id": "01HRX2", "event_type": "form_response", "form_response": {"form_id": "lT4Z3k", "token":
+    "a3a12ec7", "submitted_at": "2026-03-01T11:59:59Z", "answers": [{"type": "number", "number": 4, "field": {"id":
+    "x1", "type": "rating", "ref": "stars"}}, {"type": "number", "number": 7, "field": {"id": "x2", "type":
+    "opinion_scale", "ref": "scale"}}, {"type": "email", "email": "bo@acme.example", "field": {"id": "x3", "type":
+    "email", "ref": "mail"}}]}}""",
+    b"""{"event_id": "01HRX3", "event_type": "form_response", "form_response": {"form_id": "lT4Z3l", "token":
+    "a3a12ec8", "submitted_at": "2026-03-01T12:00:00Z", "answers": [{"type": "choice", "choice": {"label":
+    "London"}, "field": {"id": "x4", "type": "multiple_choice", "ref": "where"}}]}}""",
 )
 
 

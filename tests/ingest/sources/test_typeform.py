@@ -80,3 +80,11 @@ async def test_a_hidden_field_is_the_account(tmp_path: Path) -> None:
         await form.send(EXAMPLES[0])
         (event,) = form.journal.events
     assert (event.account_id, event.about) == ("acme", None)
+
+
+async def test_a_hidden_field_is_the_user_whose_account_is_asked_for_first(tmp_path: Path) -> None:
+    async with sending(VENDOR, tmp_path, user="form_response.hidden.user_id") as form:
+        body = json.dumps(altered(EXAMPLES[0], "form_response.hidden.user_id", "u7")).encode()
+        await form.send(body)
+        (event,) = form.journal.events
+    assert (event.user_id, event.about, event.else_about) == ("u7", "user:u7", ("email:ana@acme.example",))
