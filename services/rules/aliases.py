@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.rules.bulk import Row
-from services.rules.core.identity import Meaning, came_by, forward, is_better, key_of, meaning_of, release
+from services.rules.core.identity import Meaning, came_by, forward, key_of, meaning_of, release, together
 from services.rules.heard import About
 from services.rules.reading import Slice
 from services.rules.rows import Rows
@@ -100,12 +100,15 @@ class Identity:
             return
         if mapping.told:
             self._tell_on(part, mapping, meaning, key, at)
-        elif is_better(meaning, self._meanings.get(key)):
+        else:
+            known = self._meanings.get(key)
+            meaning = together(meaning, known)
+            if meaning == known:
+                return
             self._meanings[key] = meaning
             self._rows.add_alias(key, meaning, part.owned.partition, at)
             self._tell_on(part, mapping, meaning, key, at)
-        if mapping.told or self._meanings[key] == meaning:
-            self._release(part, mapping.alias, meaning, key, at)
+        self._release(part, mapping.alias, meaning, key, at)
 
     def _tell_on(self, part: Slice, mapping: Mapping, meaning: Meaning, key: str, at: Instant) -> None:
         """Have those told to whom events went on from here; each once on a way, since aliases may lie in a circle.
@@ -114,7 +117,7 @@ class Identity:
         """
         for onward in self._trails.get((key, mapping.alias), {}):
             if onward not in (mapping.alias, *mapping.told):
-                told = msgspec.structs.replace(mapping, told=(*mapping.told, onward))
+                told = Mapping(alias=mapping.alias, told=(*mapping.told, onward), **meaning._asdict())
                 self._rows.log_mapping(part.owned.owner, told, onward, at)
             if meaning.account_id is not None:
                 self._rows.end_trail(key, mapping.alias, onward)

@@ -23,7 +23,7 @@ from shared.records import Event, Mapping
 
 
 class Meaning(NamedTuple):
-    """What an alias is known to mean: exactly one of the two is given."""
+    """What an alias is known to mean: an account, another alias, or both, when that says which user of the account it is."""
 
     account_id: str | None
     same_as: str | None
@@ -31,21 +31,24 @@ class Meaning(NamedTuple):
 
 def meaning_of(mapping: Mapping) -> Meaning | None:
     """What a mapping says, or None if it says nothing: neither is given, or the alias is the same as itself."""
-    if mapping.account_id:
-        return Meaning(mapping.account_id, None)
-    if mapping.same_as and mapping.same_as != mapping.alias:
-        return Meaning(None, mapping.same_as)
-    return None
+    same_as = mapping.same_as if mapping.same_as and mapping.same_as != mapping.alias else None
+    return Meaning(mapping.account_id or None, same_as) if mapping.account_id or same_as else None
 
 
-def is_better(meaning: Meaning, known: Meaning | None) -> bool:
-    """Whether a meaning takes the place of what is known. The domain of somebody's address says less than anything else."""
-    gives_way = known is not None and _is_of_domain(meaning) and not _is_of_domain(known)
-    return meaning != known and not gives_way
+def together(said: Meaning, known: Meaning | None) -> Meaning:
+    """What an alias means once something more is said of it.
+
+    An account gives way to another account only, so that what a person assigned outlives what a vendor repeats with every event.
+    That it is the same as a domain, somebody's address's, gives way to any other alias.
+    """
+    if known is None:
+        return said
+    keeps = said.same_as is None or (_is_domain(said.same_as) and known.same_as is not None and not _is_domain(known.same_as))
+    return Meaning(said.account_id or known.account_id, known.same_as if keeps else said.same_as)
 
 
-def _is_of_domain(meaning: Meaning) -> bool:
-    return meaning.same_as is not None and meaning.same_as.startswith("domain:")
+def _is_domain(alias: str) -> bool:
+    return alias.startswith("domain:")
 
 
 def key_of(event: Event) -> str:
@@ -77,16 +80,16 @@ def forward(event: Event, meaning: Meaning | None, at: Instant) -> Event | None:
 
 def release(event: Event, alias: str, meaning: Meaning, at: Instant) -> Event | None:
     """An event, as it goes on at `at` once one of the aliases by which it came means something. None: it waits on."""
+    user = _user_in(meaning.same_as)
+    # The person behind `user:old` is `user:new` from here on.
+    user_id = user if user and event.user_id in (None, _user_in(alias)) else event.user_id or _user_in(alias)
     if meaning.account_id is not None:
-        user_id = event.user_id or _user_in(alias) or _user_in(event.about)
+        user_id = user_id or _user_in(event.about)
         return msgspec.structs.replace(
             event, account_id=meaning.account_id, about=None, else_about=(), via=(), user_id=user_id, received_at=at
         )
     if meaning.same_as is None or meaning.same_as in came_by(event):
         return None
-    # The person behind `user:old` is `user:new` from here on.
-    user = _user_in(meaning.same_as)
-    user_id = user if user and event.user_id in (None, _user_in(alias)) else event.user_id or _user_in(alias)
     return _about(event, meaning.same_as, at, user_id=user_id)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.rules.core.identity import Meaning, forward, meaning_of
+from services.rules.core.identity import Meaning, forward, meaning_of, together
 from shared.aliases import domain_of
 from shared.db import tables
 from shared.log.contract import Log
@@ -191,6 +191,15 @@ async def test_a_user_is_of_the_domain_of_the_address_until_better_is_known(scen
     assert {row["user_id"] for row in await scene.rows(tables.event)} == {"jo"}
 
 
+async def test_an_account_that_is_known_outlives_what_a_vendor_repeats(scene: Scene) -> None:
+    vendors = Mapping(alias="zendesk:user:5", same_as="user:jo")
+    await scene.send(vendors, Mapping(alias="zendesk:user:5", account_id="acme"), vendors, track(scene, "zendesk:user:5"))
+    async with scene.working():
+        await scene.settled()
+    [stored] = await scene.rows(tables.event)
+    assert (stored["account_id"], stored["user_id"]) == ("acme", "jo")
+
+
 async def test_a_release_that_was_not_appended_is_appended_by_the_next_worker_and_counts_once(scene: Scene) -> None:
     await scene.send(track(scene, **CANDIDATES))
     async with scene.working():
@@ -253,6 +262,23 @@ def test_a_mapping_that_says_nothing_means_nothing() -> None:
     assert meaning_of(Mapping(alias="user:a")) is None
     assert meaning_of(Mapping(alias="user:a", same_as="user:a")) is None
     assert meaning_of(Mapping(alias="user:a", same_as="user:b")) == Meaning(None, "user:b")
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "means"),
+    [
+        (Meaning("zen", None), Meaning("acme", None), Meaning("zen", None)),
+        (Meaning("zen", None), Meaning(None, "user:b"), Meaning("zen", "user:b")),
+        (Meaning(None, "user:b"), Meaning("acme", None), Meaning("acme", "user:b")),
+        (Meaning(None, "user:c"), Meaning(None, "user:b"), Meaning(None, "user:c")),
+        (Meaning(None, "domain:a.example"), Meaning(None, "user:b"), Meaning(None, "user:b")),
+        (Meaning(None, "domain:a.example"), Meaning(None, "domain:b.example"), Meaning(None, "domain:a.example")),
+        (Meaning(None, "user:b"), Meaning(None, "domain:a.example"), Meaning(None, "user:b")),
+        (Meaning(None, "domain:a.example"), None, Meaning(None, "domain:a.example")),
+    ],
+)
+def test_what_is_said_and_what_is_known_mean_together(said: Meaning, known: Meaning | None, means: Meaning) -> None:
+    assert together(said, known) == means
 
 
 def test_the_person_behind_an_old_id_is_the_new_one() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.rules.aliases import Identity, needed_by
 from services.rules.bulk import Row
-from services.rules.core.identity import Meaning
+from services.rules.core.identity import Meaning, together
 from services.rules.heard import About
 from services.rules.reading import Slice
 from services.rules.rows import Rows
@@ -139,7 +139,7 @@ def test_an_event_finds_its_account_once(story: list[Any]) -> None:
         elif isinstance(one, Mapping):
             world.send(one.alias, one)
             if one.same_as != one.alias:
-                last[one.alias] = Meaning(one.account_id, one.same_as)
+                last[one.alias] = together(Meaning(one.account_id, one.same_as), last.get(one.alias))
             ever |= {one.account_id} - {None}
         else:
             partition, count, publishes = one
