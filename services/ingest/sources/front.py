@@ -20,10 +20,10 @@ contact. Without `api` it comes in with the little that it says.
 
 Verified is `X-Front-Signature`: of an app with the time, of a rule over the body alone. Front states no tolerance, so a day is
 taken, and ids are the guard against what is sent again. The account is that of the contact's account in Front, else of the
-contact, else of the e-mail's domain. An event's id is Front's, but for `ticket.created`: it is the conversation's, so that
-there is one. Where created is what comes within a minute of the conversation's beginning, as Front does not say which message
-began it. A rule's event may be that of the conversation's beginning, too. Not confirmed: that every contact names its account,
-and whether an app's webhook always has the whole conversation (those that were seen had).
+contact, else of the e-mail's domain. An event's id is Front's, but for `ticket.created`: that has the conversation's, so that
+there is one. Front does not say which message began a conversation: it is the one that comes within a minute of its beginning;
+later ones are `inbound.received`. Not confirmed: that every contact names its account, and whether an app's webhook always has
+the whole conversation (those that were seen had).
 
 Sources: https://dev.frontapp.com/docs/application-webhooks, https://dev.frontapp.com/docs/rule-webhooks,
 https://dev.frontapp.com/reference/events
