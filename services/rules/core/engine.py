@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Effects
+from services.rules.core.faults import Unheard, could_not_hear
 from services.rules.core.fields import EventFilter
 from services.rules.core.looking import look, pass_deadlines
 from services.rules.core.peers.membership import by_key, hear_before
@@ -24,7 +25,7 @@ from services.rules.core.peers.totals import Totals
 from services.rules.core.routes import ITSELF_ALONE, Route, Touch, hits_of, value_of
 from services.rules.core.starts import remember_known, restart
 from services.rules.core.state import ITSELF, Account, Document, PlayState, SubjectKey
-from services.rules.core.warming import carry_over, fill, names_of, new_metrics, subjects_in
+from services.rules.core.warming import activate, carry_over, fill, names_of, new_metrics, subjects_in
 from services.rules.core.watching import bring_goals, watch, watch_on
 from shared.instants import Instant
 from shared.matchers import moment_of
@@ -87,19 +88,22 @@ class Engine:
         # Most events concern few plays: one that nobody wants costs no more than knowing that its account exists.
         if route.wanted or not account.begun:
             document, quiet = account.itself or account.look_itself_up(), route.quiet
-            if (
-                document is None
-                or quiet is None
-                or ((deadline := document.next_deadline) is not None and deadline < now)
-                or event.imported
-                or not quiet(document, event, now)
-            ):
-                self._hear(account, ITSELF, document, route, event, now, effects)
-                account.begun = True
-                if route.aims:
-                    self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
-            else:
-                account.stirred = True
+            try:
+                if (
+                    document is None
+                    or quiet is None
+                    or ((deadline := document.next_deadline) is not None and deadline < now)
+                    or event.imported
+                    or not quiet(document, event, now)
+                ):
+                    self._hear(account, ITSELF, document, route, event, now, effects)
+                    account.begun = True
+                    if route.aims:
+                        self._look_at_goals(route.aims, account, ITSELF, event, now, effects)
+                else:
+                    account.stirred = True
+            except Unheard as unheard:
+                self._hear(account, ITSELF, document, route, event, now, effects, unheard.heard)
         for other in route.others:
             value = value_of(other.kind, event)
             if value is not None:
@@ -135,39 +139,20 @@ class Engine:
             document = account.subjects[key]
             account.changed.add(key)
             anew = carry_over(account, key, document, self._named, at, effects)
-            fill(account, document, key.kind, heard.get(key, ()), self._routes_of, hits_of)
+            unfilled = fill(account, document, key.kind, heard.get(key, ()), self._routes_of, hits_of)
             wanted = {metric for play in self._of_kind.get(key.kind, ()) for metric in play.metric_keys}
             document.metrics = {metric: memory for metric, memory in document.metrics.items() if metric in wanted}
+            view = View(account, key, document.start, self._listening, None, ())
             for play in anew:
-                self._activate(account, key, document, play, started, at, effects)
-            watch_on(self.plays, document, View(account, key, document.start, self._listening, None, ()), at, effects)
+                activate(play, document, view, started, at, effects)
+            failed: list[CompiledPlay] = []
+            for metric, error in unfilled.items():
+                could_not_hear(metric, self._of_kind.get(key.kind, ()), document, view, at, error, effects, failed)
+            watch_on(self.plays, document, view, at, effects)
             document.settle()
             if key.kind not in self._of_kind:
                 # Nobody looks at it any more; what needs it again finds it in history.
                 del account.subjects[key]
-
-    def _activate(
-        self,
-        account: Account,
-        key: SubjectKey,
-        document: Document,
-        play: CompiledPlay,
-        started: Instant | None,
-        at: Instant,
-        effects: Effects,
-    ) -> None:
-        """The first verdict of a play for a subject that was there before it."""
-        first_at = at if started is None or started <= at else started
-        state = document.plays[play.name] = PlayState(identity=play.identity, first_at=first_at)
-        if first_at > at:
-            state.deadline = first_at if play.needs_time else None
-        elif play.needs_time:
-            barred = "ignored" if play.form.on_activate == "ignore" else None
-            look(play, document, View(account, key, document.start, self._listening, None, ()), at, at, effects, barred)
-            if state.known:
-                effects.already.append(play.name)
-        else:
-            state.first_at = None
 
     def view(self, account: Account, key: SubjectKey, event: Event | None, now: Instant) -> View:
         """What conditions may see of a loaded subject at `now`, at an event or between events: for whoever explains a verdict."""
@@ -198,10 +183,12 @@ class Engine:
         event: Event,
         now: Instant,
         effects: Effects,
+        heard: int = 0,
     ) -> list[CompiledPlay]:
-        """One subject hears an event: its metrics, then the plays to which it matters; these are returned.
+        """One subject hears an event: its metrics, then the plays to which it matters; these are returned, and those that failed.
 
         For the others see to it that time will tell. The hot path: one function, because a call costs more than what it does.
+        The first `heard` metrics have heard it already.
         """
         if document is not None and document.next_deadline is not None and document.next_deadline < now:
             self._pass(account, key, document, now, effects)
@@ -217,18 +204,23 @@ class Engine:
             self._decide_before(account, key, document, route, event, now, hits, effects)
         judged: list[CompiledPlay] = []
         metrics, first = document.metrics, False
-        for observer in route.observers:
+        failed: list[CompiledPlay] = []
+        for observer in route.observers[heard:] if heard else route.observers:
             if hits[observer.where]:
                 before = metrics.get(observer.key)
                 first = first or before is None
-                metrics[observer.key] = observer.observe(before, event)
+                try:
+                    metrics[observer.key] = observer.observe(before, event)
+                except Exception as error:  # noqa: BLE001 - a fault in one play's metric stops no other play, and not the partition
+                    view = View(account, key, document.start, self._listening, event, ())
+                    could_not_hear(observer.key, self._of_kind[key.kind], document, view, now, error, effects, failed)
         if event.imported:
-            self._recall(account, key, document, route, now, effects)
-            return judged
-        self._tell(account, key, document, route, event, now, effects, hits, first, judged)
-        if born:
-            document.settle()  # every play was due at once
-        return judged
+            self._recall(account, key, document, route, now, effects, failed)
+            return failed
+        self._tell(account, key, document, route, event, now, effects, hits, first, judged, failed)
+        if born or failed:
+            document.settle()  # every play was due at once, or is looked at no more
+        return judged + failed if failed else judged
 
     def _tell(
         self,
@@ -242,10 +234,13 @@ class Engine:
         hits: Sequence[bool],
         first: bool,
         judged: list[CompiledPlay],
+        failed: Sequence[CompiledPlay],
     ) -> None:
         """The plays look at what was heard, where it matters to them. `first`: nothing of the kind was heard before."""
         view: View | None = None
         for interest in route.interests:
+            if failed and interest.play in failed:
+                continue
             state = document.plays[interest.name]
             if state.first_at is None and interest.only_boundaries:
                 interest.wake(document, state, event.occurred_at or now)
@@ -385,12 +380,19 @@ class Engine:
             del account.subjects[key]
 
     def _recall(
-        self, account: Account, key: SubjectKey, document: Document, route: Route, now: Instant, effects: Effects
+        self,
+        account: Account,
+        key: SubjectKey,
+        document: Document,
+        route: Route,
+        now: Instant,
+        effects: Effects,
+        failed: Sequence[CompiledPlay],
     ) -> None:
         """History was heard: what it makes true was so before, and opens nothing."""
         view = View(account, key, document.start, self._listening, None, ())
         for interest in route.interests:
             state = document.plays[interest.play.name]
-            if interest.play.needs_time and not state.waits_for_start(now):
+            if interest.play.needs_time and not state.waits_for_start(now) and interest.play not in failed:
                 look(interest.play, document, view, now, now, effects, barred="ignored")
         document.settle()

@@ -1,15 +1,17 @@
-"""A fault of our own: one play's judgement of one subject raised an exception, which no play and no event should be able to do.
+"""A fault of our own: what one play does for one subject raised an exception, which no play and no event should be able to do.
 
 It becomes a decision `error` that names the exception and where it was raised, not what it was about (that may be people's data).
 The play's state stays as it was; other plays, subjects and accounts go on. A play that fails at each event of a subject makes one
 decision a day (UTC) for it and the same fault, so that a fault does not fill the database.
 """
 
+from collections.abc import Iterable
+
 from services.rules.core.compiled import CompiledPlay
 from services.rules.core.condition import View
 from services.rules.core.effects import Decision, Effects
 from services.rules.core.ids import decision_id
-from services.rules.core.state import PlayState
+from services.rules.core.state import Document, PlayState
 from shared.instants import DAY, Instant
 
 ERROR = "error"
@@ -28,6 +30,32 @@ def put_back(before: Before | None, state: PlayState, at: Instant, effects: Effe
         del effects.opened[opened:], effects.resolved[resolved:], effects.decisions[decided:]
     if state.deadline is not None and state.deadline <= at:
         state.deadline = None
+
+
+class Unheard(Exception):
+    """The short way of hearing an event failed. The first `heard` metrics of the route have heard it, the next one has not."""
+
+    def __init__(self, heard: int) -> None:
+        self.heard = heard
+        super().__init__(heard)
+
+
+def could_not_hear(
+    metric: str,
+    plays: Iterable[CompiledPlay],
+    document: Document,
+    view: View,
+    at: Instant,
+    error: Exception,
+    effects: Effects,
+    failed: list[CompiledPlay],
+) -> None:
+    """A metric, by its key, failed to hear an event: the plays that ask it say so once, and are not judged at this event."""
+    for play in plays:
+        if metric in play.metric_keys and play not in failed:
+            failed.append(play)
+            effects.decisions.append(fault(play, view, at, error))
+            put_back(None, document.plays[play.name], at, effects)
 
 
 def fault(play: CompiledPlay, view: View, at: Instant, error: Exception) -> Decision:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.rules.core.condition import VERDICT, BoundaryLeaf
+from services.rules.core.faults import Unheard
 from services.rules.core.state import Document, PlayState
 from shared.instants import Instant, Microseconds
 from shared.records import Event
@@ -57,10 +58,15 @@ def quietly(bucketed: Sequence[Bucketed], clearing: Sequence[str], observers: Se
         for key in keys:
             if key not in metrics:
                 return False  # what was never heard of before may end an unknown
-        for key, observe in observers:
-            metrics[key] = observe(metrics[key], event)
-        for name, place, leaf in bucketed:
-            wake(document, states[name], place, leaf, event.occurred_at or now)
+        heard = 0
+        try:
+            for key, observe in observers:
+                metrics[key] = observe(metrics[key], event)
+                heard += 1
+            for name, place, leaf in bucketed:
+                wake(document, states[name], place, leaf, event.occurred_at or now)
+        except Exception as error:
+            raise Unheard(heard) from error
         return True
 
     return take
@@ -114,7 +120,10 @@ def cleared_quietly(name: str, key: str, observe: Observe, lasts: Microseconds |
         memory = metrics.get(key)
         if memory is None:
             return False
-        metrics[key] = memory = observe(memory, event)
+        try:
+            metrics[key] = memory = observe(memory, event)
+        except Exception as error:
+            raise Unheard(0) from error
         if lasts is not None and state.deadline - now < lasts // 2:
             state.deadline = memory + lasts
             document.settle()

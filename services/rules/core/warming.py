@@ -9,7 +9,9 @@ record counts as already seen (`on_activate: ignore`) or opens a run (`run`). A 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.rules.core.compiled import CompiledPlay
+from services.rules.core.condition import View
 from services.rules.core.effects import Effects
+from services.rules.core.looking import look
 from services.rules.core.metrics.contract import Metric
 from services.rules.core.routes import Route, value_of
 from services.rules.core.state import Account, Document, PlayState, SubjectKey
@@ -58,11 +60,27 @@ def _end(account: Account, play: str, state: PlayState, reason: str, at: Instant
         )
 
 
+def activate(play: CompiledPlay, document: Document, view: View, started: Instant | None, at: Instant, effects: Effects) -> None:
+    """The first verdict of a play for a subject that was there before it."""
+    first_at = at if started is None or started <= at else started
+    state = document.plays[play.name] = PlayState(identity=play.identity, first_at=first_at)
+    if first_at > at:
+        state.deadline = first_at if play.needs_time else None
+    elif play.needs_time:
+        barred = "ignored" if play.form.on_activate == "ignore" else None
+        look(play, document, view, at, at, effects, barred)
+        if state.known:
+            effects.already.append(play.name)
+    else:
+        state.first_at = None
+
+
 def fill(
     account: Account, document: Document, kind: str, history: Sequence[Event], routes: Callable[[str], list[Route]], hits: Hits
-) -> None:
-    """Fill the metrics that the document does not have from the subject's own history, in order."""
+) -> dict[str, Exception]:
+    """Fill the metrics that the document does not have from the subject's own history, in order. The answer: what failed."""
     missing: set[str] = set()
+    failed: dict[str, Exception] = {}
     for event in history:
         for route in routes(event.name):
             if route.kind != kind:
@@ -72,7 +90,11 @@ def fill(
                 if observer.key in missing or observer.key not in document.metrics:
                     missing.add(observer.key)
                     if passed[observer.where]:
-                        document.metrics[observer.key] = observer.observe(document.metrics.get(observer.key), event)
+                        try:
+                            document.metrics[observer.key] = observer.observe(document.metrics.get(observer.key), event)
+                        except Exception as error:  # noqa: BLE001 - as in the engine: a fault stops no other play
+                            failed.setdefault(observer.key, error)
+    return failed
 
 
 def subjects_in(history: Sequence[Event], kinds: Iterable[str]) -> dict[SubjectKey, list[Event]]:

@@ -48,7 +48,7 @@ def broken(engine: Engine, play: str, days: Iterable[float], part: str = "verdic
         compiled.plain_leaf = compiled.leaves[0]
 
 
-def lived(plant: Callable[[Engine], None], *events, plays=(BROKEN, SOUND, SILENT), until: float) -> tuple[Effects, Account]:
+def lived(plant: Callable[[Engine], object], *events, plays=(BROKEN, SOUND, SILENT), until: float) -> tuple[Effects, Account]:
     engine, effects, account = Engine(applied(*plays)), Effects(), Account("acme", START, {"plan": "pro"})
     plant(engine)
     for one in events:
@@ -107,3 +107,74 @@ def test_a_play_goes_on_once_the_mistake_is_mended():
     effects, account = lived(lambda engine: broken(engine, "sound", [1]), nps(1), nps(2), plays=[SOUND], until=3)
     assert [day_of(run.opened_at) for run in effects.opened] == [2]
     assert account.subjects[ITSELF].plays["sound"].last_opened == at(2)
+
+
+def unhearing(engine: Engine, play: str, days: Iterable[float]) -> None:
+    """Plant the mistake into what a play's first metric does with an event of those days."""
+    metric = next(one for one in engine.plays if one.name == play).metrics[0]
+    observe = type(metric).observe
+
+    class Unhearing(type(metric)):  # type: ignore[misc]  # of whichever kind
+        __slots__ = ()
+
+        def observe(self, memory, event):
+            if any(event.received_at == at(day) for day in days):
+                raise ZeroDivisionError(f"of {event.account_id}")
+            return observe(self, memory, event)
+
+    metric.__class__ = Unhearing
+
+
+LOGINS: dict[str, Any] = {"play": "logins", "when": {"count": {"of": "user.login", "over": "30d", "at_least": 2}}}
+DROP = {"play": "drop", "when": {"drop": {"of": "user.login", "over": "1d", "baseline": "2d", "by": "50%"}}}
+ONCE = {"play": "once", "when": {"event": "user.login"}}
+
+
+def test_a_fault_in_hearing_is_a_decision_and_the_other_plays_go_on():
+    logins = [event("user.login", day) for day in (1, 2, 3)]
+    effects, account = lived(lambda engine: unhearing(engine, "logins", [2]), *logins, plays=[ONCE, LOGINS, SILENT], until=6)
+    assert [(one.play, day_of(one.at), one.reason) for one in effects.decisions] == [("logins", 2, "error")]
+    assert [(run.play, day_of(run.opened_at)) for run in effects.opened] == [
+        *[("once", 1), ("once", 2), ("once", 3)],
+        *[("logins", 3), ("silent", 6)],
+    ]
+    (key,) = Engine(applied(LOGINS)).plays[0].metric_keys
+    assert account.subjects[ITSELF].metrics[key] == [at(1), at(3)]
+
+
+@pytest.mark.parametrize("failing", ["logins", "drop", "silent"])
+def test_what_was_heard_before_the_fault_is_heard_once(failing):
+    """Where most events take the short way, several metrics behind one name."""
+    day = [0, 0.5, 1.5, 1.6, 1.65, 1.7]
+    plays = [SILENT, DROP, {**LOGINS, "when": {"count": {**LOGINS["when"]["count"], "at_least": 99}}}]
+    if failing != "logins":
+        plays.pop()
+
+    def remembered(*days: float, planted: Callable[[Engine], object] = repr) -> tuple[Effects, dict[str, Any]]:
+        effects, account = lived(planted, *(event("user.login", one) for one in days), plays=plays, until=2)
+        return effects, account.subjects[ITSELF].metrics
+
+    effects, metrics = remembered(*day, planted=lambda engine: unhearing(engine, failing, [1.65]))
+    faulty = next(play for play in Engine(applied(*plays)).plays if play.name == failing).metric_keys
+    without, whole = remembered(*(one for one in day if one != 1.65))[1], remembered(*day)[1]
+    assert [(one.play, one.reason) for one in effects.decisions] == [(failing, "error")]
+    assert metrics == {key: (without if key in faulty else whole)[key] for key in metrics}
+
+
+def test_a_first_event_that_is_not_heard_leaves_the_first_verdict_to_the_next():
+    gap = {"play": "broken", "when": {"not": {"silence": {"of": "user.login", "for": "3d", "since": "start"}}}}
+    logins = [event("user.login", 0), event("user.login", 1)]
+    effects, _ = lived(lambda engine: unhearing(engine, "broken", [0]), *logins, plays=[gap], until=2)
+    assert [(day_of(one.at), one.reason) for one in effects.decisions] == [(0, "error")]
+    assert [day_of(run.opened_at) for run in effects.opened] == [1]
+
+
+def test_a_fault_while_memory_is_filled_from_history():
+    engine, effects, account = Engine(applied(LOGINS, SILENT)), Effects(), Account("acme", START, {})
+    unhearing(engine, "logins", [2])
+    engine.warm(account, [event("user.login", day) for day in (1, 2, 3)], at(4), effects)
+    assert [(one.play, day_of(one.at), one.reason) for one in effects.decisions if one.reason == "error"] == [
+        ("logins", 4, "error")
+    ]
+    engine.pass_time(account, at(6) + 1, effects)
+    assert [(run.play, day_of(run.opened_at)) for run in effects.opened] == [("silent", 6)]

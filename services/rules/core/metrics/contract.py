@@ -23,7 +23,8 @@ class Metric(Protocol):
     def observe(self, memory: Any, event: Event) -> Any:
         """The memory after the event; `memory` is None before the first one.
 
-        `event.occurred_at` is set and not later than `event.received_at`.
+        `event.occurred_at` is set and not later than `event.received_at`. What can fail comes before what changes the memory:
+        after a fault the memory counts as it was.
         """
         ...
 
