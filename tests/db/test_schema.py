@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.database import SchemaOutOfDate, downgrade, require_current_schema, upgrade
+from shared.db.key_store import list_keys
 from shared.db.tables import event
 from shared.settings import Settings
 from tests.conftest import SettingsFor, opened
@@ -107,3 +108,25 @@ async def test_the_data_folder_is_made(settings_for: SettingsFor, tmp_path: Path
     settings = settings_for(data=tmp_path / "deep" / "down")
     await upgrade(settings)
     assert (tmp_path / "deep" / "down" / "successplays.db").is_file()
+
+
+async def test_keys_and_waiting_events_of_before_trails_are_carried_over(settings: Settings, database: AsyncEngine) -> None:
+    await downgrade(settings, "0006")
+    columns = "key_id, prefix, hash, scopes, source, traits, created_at"
+    key = f"INSERT INTO api_key ({columns}) VALUES (:key, 'sp', :hash, '[]', 'api', :traits, 0)"
+    waits = "INSERT INTO unassigned VALUES ('domain:acme.example', 'api', '1', 3, 0, 'a.b', :record)"
+    record = b'{"type":"event","id":"1","about":"domain:acme.example","via":["email:jo@acme.example"]}'
+    async with database.begin() as connection:
+        for name, traits in (("all", True), ("none", False)):
+            await connection.execute(text(key), {"key": name, "hash": name.encode(), "traits": traits})
+        await connection.execute(text(waits), {"record": record})
+    await upgrade(settings)
+    async with database.begin() as connection:
+        kept = {one.key_id: one.traits for one in await list_keys(connection)}
+        ways = [tuple(row) for row in await connection.execute(text("SELECT * FROM trail"))]
+    assert kept == {"all": None, "none": ()}
+    assert ways == [("email:jo@acme.example", "email:jo@acme.example", "domain:acme.example", 3)]
+    await downgrade(settings, "0006")
+    async with database.begin() as connection:
+        told = {row.key_id: bool(row.traits) for row in await connection.execute(text("SELECT key_id, traits FROM api_key"))}
+    assert told == {"all": True, "none": False}
