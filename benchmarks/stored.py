@@ -69,7 +69,7 @@ async def _load(url: str, stored: int) -> None:
         for name, _ in indexes:
             await connection.execute(f'DROP INDEX "{name}"')
         await connection.execute(_LOAD, stored, timeout=None)
-        await connection.execute("ALTER TABLE event ADD CONSTRAINT pk_event PRIMARY KEY (month, fingerprint)")
+        await connection.execute("ALTER TABLE event ADD CONSTRAINT pk_event PRIMARY KEY (month, account_id, fingerprint)")
         for _, definition in indexes:
             await connection.execute(definition)
         await connection.execute("VACUUM ANALYZE event")

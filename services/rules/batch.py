@@ -60,7 +60,7 @@ class Batch:
         self._begun: list[Part] = []
         self._known: dict[bytes, set[int]] = {}
         # By their fingerprints: the events that were heard, by month, and those of them that are new, once it is decided.
-        self._names = _names_of(parts)
+        self._names = _names_of(works.values())
         self.taken: frozenset[bytes] = frozenset()
         self._identity = Identity({}, [], [], self.rows)
 
@@ -110,9 +110,9 @@ class Batch:
             async with reading(database) as connection:
                 for month, named in await store.known_events(connection, names):
                     self._known.setdefault(named, set()).add(month)
-        if before is not None and not before.taken.isdisjoint(chain.from_iterable(names.values())):
+        asked = {fingerprint for _, fingerprint in chain.from_iterable(names.values())}
+        if before is not None and not asked.isdisjoint(before.taken):
             # Whether the look-up saw that commit or not.
-            asked = set(chain.from_iterable(names.values()))
             for one in chain.from_iterable(work.taken for work in before.works):
                 if one.fingerprint in asked:
                     self._known.setdefault(one.fingerprint, set()).add(one.month)
@@ -245,10 +245,12 @@ class Batch:
             owned.expect_deadline(self._earliest.get(owned))
 
 
-def _names_of(parts: Iterable[Slice]) -> dict[int, list[bytes]]:
-    names: dict[int, list[bytes]] = defaultdict(list)
-    for one in chain.from_iterable(part.heard for part in parts):
-        names[one.month].append(one.fingerprint)
+def _names_of(works: Iterable[Work]) -> dict[int, list[store.Name]]:
+    # By account, so that those that lie together are looked for together.
+    names: dict[int, list[store.Name]] = defaultdict(list)
+    for work in works:
+        for one in work.heard:
+            names[one.month].append((work.account_id, one.fingerprint))
     return names
 
 

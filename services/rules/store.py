@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from services.rules.core.state import SubjectKey
 from services.rules.peer_store import Part
 from services.rules.rows import Rows
 from shared.db import tables
+from shared.db.history import months_stored
 from shared.instants import Instant
 from shared.records import Event
 from shared.topics import EVENTS
@@ -133,48 +135,58 @@ async def accounts_to_warm(connection: AsyncConnection, partition: int, cursor: 
 # is looked for in the primary key's index, one month at a time (OFFSET 0 and UNION ALL leave the planner no choice): before the
 # table is analysed, PostgreSQL would compare each of its rows with each of the names.
 _KNOWN_POSTGRESQL = (
-    "SELECT found.month, found.fingerprint FROM (SELECT substring($1::bytea FROM place * 16 + 1 FOR 16) AS print "
-    "FROM generate_series(0, $2::integer - 1) AS place OFFSET 0) AS given CROSS JOIN LATERAL ("
-    "SELECT month, fingerprint FROM event WHERE month = $3::integer AND fingerprint = given.print UNION ALL "
-    "SELECT month, fingerprint FROM event WHERE month = $3::integer - 1 AND fingerprint = given.print OFFSET 0) AS found"
+    "SELECT found.month, found.fingerprint FROM (SELECT account_id, substring($2::bytea FROM place::integer * 16 - 15 FOR 16) "
+    "AS print FROM unnest($1::text[]) WITH ORDINALITY AS one(account_id, place) OFFSET 0) AS given CROSS JOIN LATERAL ("
+    "SELECT month, fingerprint FROM event "
+    "WHERE month = $3::integer AND account_id = given.account_id AND fingerprint = given.print UNION ALL "
+    "SELECT month, fingerprint FROM event "
+    "WHERE month = $3::integer - 1 AND account_id = given.account_id AND fingerprint = given.print OFFSET 0) AS found"
 )
-_KNOWN_SQLITE = "SELECT month, fingerprint FROM event WHERE month IN (?, ?) AND fingerprint IN ({prints})"
-# Fewer than the 32,766 parameters that SQLite takes.
+# CROSS JOIN keeps SQLite at the same.
+_KNOWN_SQLITE = (
+    "WITH given(account_id, print) AS (VALUES {pairs}) SELECT month, fingerprint FROM given CROSS JOIN event "
+    "ON month IN (?, ?) AND event.account_id = given.account_id AND fingerprint = given.print"
+)
+# Of two parameters each; SQLite takes 32,766.
 _KEYS_AT_ONCE = 8_192
 _HISTORY = (
     "SELECT id, name, source, account_id, user_id, occurred_at, received_at, properties, traits, user_traits, imported "
     "FROM event WHERE {wanted} ORDER BY account_id, received_at, position"
 )
-_HISTORY_POSTGRESQL = _HISTORY.format(wanted="account_id = ANY($1::text[]) AND ($2::text[] IS NULL OR name = ANY($2))")
-_HISTORY_SQLITE = _HISTORY.format(
-    wanted="account_id IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR name IN (SELECT value FROM json_each(?2)))"
+_HISTORY_POSTGRESQL = _HISTORY.format(
+    wanted="month = ANY($1::integer[]) AND account_id = ANY($2::text[]) AND ($3::text[] IS NULL OR name = ANY($3))"
 )
+_HISTORY_SQLITE = _HISTORY.format(
+    wanted="month IN (SELECT value FROM json_each(?1)) AND account_id IN (SELECT value FROM json_each(?2)) "
+    "AND (?3 IS NULL OR name IN (SELECT value FROM json_each(?3)))"
+)
+# An event's name: its account and its fingerprint.
+Name = tuple[str, bytes]
 
 
-async def known_events(connection: AsyncConnection, names: Mapping[int, Sequence[bytes]]) -> set[tuple[int, bytes]]:
-    """Of the events named by their fingerprints, by month, what is stored in that month or the one before it.
-
-    Each is (month, fingerprint).
-    """
+async def known_events(connection: AsyncConnection, names: Mapping[int, Sequence[Name]]) -> set[tuple[int, bytes]]:
+    """Of the named events, by month, what is stored in that month or the one before it: (month, fingerprint)."""
     known: set[tuple[int, bytes]] = set()
-    for month, prints in names.items():
+    for month, of_month in names.items():
         # Months are few but in imported history, where each still has many events.
-        known.update((found, named) for found, named in await _known_of_month(connection, month, prints))
+        known.update((found, named) for found, named in await _known_of_month(connection, month, of_month))
     return known
 
 
-async def _known_of_month(connection: AsyncConnection, month: int, prints: Sequence[bytes]) -> list[Row]:
+async def _known_of_month(connection: AsyncConnection, month: int, names: Sequence[Name]) -> list[Row]:
     if connection.dialect.name == "postgresql":
-        return await bulk.fetch(connection, _KNOWN_POSTGRESQL, "", (b"".join(prints), len(prints), month))
+        account_ids, prints = zip(*names, strict=True)
+        return await bulk.fetch(connection, _KNOWN_POSTGRESQL, "", (account_ids, b"".join(prints), month))
     known: list[Row] = []
-    for some in bulk.in_fixed_sizes(prints, _KEYS_AT_ONCE):
-        known += await bulk.fetch(connection, "", _known_sqlite(len(some)), (month, month - 1, *some))
+    for some in bulk.in_fixed_sizes(names, _KEYS_AT_ONCE):
+        values = (*chain.from_iterable(some), month, month - 1)
+        known += await bulk.fetch(connection, "", _known_sqlite(len(some)), values)
     return known
 
 
 @lru_cache
 def _known_sqlite(count: int) -> str:
-    return _KNOWN_SQLITE.format(prints=", ".join("?" * count))
+    return _KNOWN_SQLITE.format(pairs=", ".join(["(?, ?)"] * count))
 
 
 async def find_accounts(connection: AsyncConnection, account_ids: Sequence[str]) -> list[Row]:
@@ -221,10 +233,9 @@ async def history(
     connection: AsyncConnection, account_ids: Sequence[str], names: Collection[str] | None
 ) -> dict[str, list[Event]]:
     """The stored events of these accounts with these names (None: any), each account's in order."""
-    if connection.dialect.name == "postgresql":
-        values: Row = (list(account_ids), None if names is None else list(names))
-    else:
-        values = (_json(list(account_ids)), None if names is None else _json(list(names)))
+    wanted = (await months_stored(connection), list(account_ids), None if names is None else list(names))
+    postgresql = connection.dialect.name == "postgresql"
+    values: Row = wanted if postgresql else tuple(None if one is None else _json(one) for one in wanted)
     found: dict[str, list[Event]] = {account_id: [] for account_id in account_ids}
     for row in await bulk.fetch(connection, _HISTORY_POSTGRESQL, _HISTORY_SQLITE, values):
         found[row[3]].append(_event(row))

@@ -144,13 +144,15 @@ unassigned = Table(
     Column("record", LargeBinary, nullable=False),
 )
 
-# History. (month, fingerprint) is the duplicate check: a fingerprint is blake2b-128 of (account_id, source, id).
+# History. Its one index is both the duplicate check and the way to an account's events (`shared.db.history`): an event comes to
+# lie beside those of its account in its month, so that a batch changes few pages, however long the history. A fingerprint is
+# blake2b-128 of (account_id, source, id).
 event = Table(
     "event",
     metadata,
     Column("month", Integer, primary_key=True),
+    Column("account_id", Text, primary_key=True),
     Column("fingerprint", LargeBinary(16), primary_key=True),
-    Column("account_id", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -163,7 +165,6 @@ event = Table(
     Column("traits", Text),
     Column("user_traits", Text),
     Column("imported", Boolean, nullable=False),
-    Index(None, "account_id", "received_at", "position"),
 )
 
 # ------------------------------------------------------------------ plays and runs

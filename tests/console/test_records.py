@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from sqlalchemy import Table, insert
 
 from shared.db.tables import (
@@ -18,7 +19,7 @@ from shared.db.tables import (
     subject,
     task,
 )
-from shared.instants import HOUR, show_instant
+from shared.instants import HOUR, month_of, show_instant
 from shared.records import Event, Notification, as_json, encode
 from shared.topics import NOTIFICATIONS
 from tests.console.conftest import NOW, Console
@@ -50,8 +51,9 @@ def a_letter(name: str, kind: str, origin: str, value: bytes) -> dict[str, Any]:
 
 
 def an_event(name: str, hour: int, position: int) -> dict[str, Any]:
-    row = {"month": 1, "fingerprint": name.encode(), "account_id": "acme", "source": "api", "id": name, "name": "user.login"}
-    times = {"occurred_at": NOW + hour * HOUR, "received_at": NOW + hour * HOUR, "position": position}
+    at = NOW + hour * HOUR
+    row = {"month": month_of(at), "fingerprint": name.encode(), "account_id": "acme", "source": "api", "id": name}
+    times = {"name": "user.login", "occurred_at": at, "received_at": at, "position": position}
     return {**row, **times, "properties": '{"n": 1}', "imported": False}
 
 
@@ -233,10 +235,11 @@ async def test_an_account_shows_its_traits_and_what_is_open(console: Console):
     assert (await console.ask("GET", "/accounts/nobody")).status_code == 404
 
 
-async def test_a_timeline_tells_everything_once_however_it_is_cut(console: Console):
-    await write(console, event, *(an_event(f"e{number}", hour=number // 3, position=number) for number in range(7)))
-    await write(console, run, a_run("r1", hour=1))
-    row = {"decision_id": "d1", "play": "drop", "version": 1, "account_id": "acme", "subject": "acme", "at": NOW + HOUR}
+@pytest.mark.parametrize("apart", [1, 24 * 40], ids=["within an hour", "months apart"])
+async def test_a_timeline_tells_everything_once_however_it_is_cut(console: Console, apart: int):
+    await write(console, event, *(an_event(f"e{number}", hour=number // 3 * apart, position=number) for number in range(7)))
+    await write(console, run, a_run("r1", hour=apart))
+    row = {"decision_id": "d1", "play": "drop", "version": 1, "account_id": "acme", "subject": "acme", "at": NOW + apart * HOUR}
     await write(console, decision, {**row, "reason": "cooldown", "detail": {}})
     whole = [one["id"] for one in (await console.get("/accounts/acme/timeline"))["items"]]
     assert whole == ["e6", "e5", "e4", "e3", "r1", "d1", "e2", "e1", "e0"]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Table, insert
 
 from shared.db.tables import account, decision, event, run
+from shared.instants import month_of
 from shared.records import Event
 from tests.console.conftest import NOW, Console
 
@@ -42,8 +43,8 @@ async def events(console: Console) -> list[Event]:
 
 async def heard(console: Console, play: str, id: str) -> None:
     """Rules has taken the start."""
-    row = {"month": 0, "fingerprint": id.encode(), "account_id": "acme", "source": f"manual:{play}", "id": id, "position": 1}
-    times = {"occurred_at": NOW, "received_at": NOW}
+    row = {"month": month_of(NOW), "fingerprint": id.encode(), "account_id": "acme", "source": f"manual:{play}", "id": id}
+    times = {"occurred_at": NOW, "received_at": NOW, "position": 1}
     await write(console, event, {**row, **times, "name": "play.started", "properties": "{}", "imported": False})
 
 

@@ -68,6 +68,18 @@ async def test_upgrading_twice_changes_nothing(settings: Settings, database: Asy
         assert (await connection.execute(text("SELECT destination, since FROM destination_state"))).all() == [("crm", 5)]
 
 
+async def test_stored_events_outlive_a_change_of_their_key(settings: Settings, database: AsyncEngine) -> None:
+    values = {"month": 1, "account_id": "acme", "fingerprint": b"f", "source": "api", "id": "1", "name": "a.b", "user_id": "jo"}
+    rest = {"occurred_at": 2, "received_at": 3, "position": 4, "properties": "{}", "traits": "{}", "user_traits": None}
+    async with database.begin() as connection:
+        await connection.execute(event.insert().values(**values, **rest, imported=True))
+    for move in (lambda: downgrade(settings, "0008"), lambda: upgrade(settings)):
+        await move()
+        async with database.connect() as connection:
+            [found] = await connection.execute(event.select())
+            assert dict(found._mapping) == {**values, **rest, "imported": True}
+
+
 async def test_of_several_that_upgrade_at_once_one_does_it(settings: Settings, database: AsyncEngine) -> None:
     await downgrade(settings, "base")
     await asyncio.gather(*(upgrade(settings) for _ in range(4)))

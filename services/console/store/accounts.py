@@ -4,8 +4,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.paging import AnyRow, Rows
+from shared.db.history import months_stored
 from shared.db.tables import account, account_user, decision, event, run, subject, task
-from shared.instants import Instant
+from shared.instants import Instant, month_of
 
 
 async def list_accounts(connection: AsyncConnection, after: str | None, limit: int) -> Rows:
@@ -50,10 +51,15 @@ async def subjects_of(connection: AsyncConnection, account_id: str, limit: int) 
 
 async def events_until(connection: AsyncConnection, account_id: str, at: Instant | None, limit: int) -> Rows:
     """Events received at `at` or before, the newest first."""
-    asked = select(event).where(event.c.account_id == account_id)
-    if at is not None:
-        asked = asked.where(event.c.received_at <= at)
-    return (await connection.execute(asked.order_by(event.c.received_at.desc(), event.c.position.desc()).limit(limit))).all()
+    found: list[AnyRow] = []
+    for month in await months_stored(connection):
+        if len(found) < limit and (at is None or month <= month_of(at)):
+            asked = select(event).where(event.c.month == month, event.c.account_id == account_id)
+            if at is not None:
+                asked = asked.where(event.c.received_at <= at)
+            newest = asked.order_by(event.c.received_at.desc(), event.c.position.desc()).limit(limit - len(found))
+            found += (await connection.execute(newest)).all()
+    return found
 
 
 async def runs_until(connection: AsyncConnection, account_id: str, at: Instant | None, limit: int) -> Rows:

@@ -102,7 +102,8 @@ async def test_known_events_are_found_by_month_and_fingerprint(database: AsyncEn
     ]
     async with database.begin() as connection:
         await bulk.insert(connection, tables.event, columns, rows)
-        wanted = {10: [b"\x01" * 16], 11: [b"\x03" * 16], 12: [b"\x01" * 16]}
-        assert (10, b"\x01" * 16) in await store.known_events(connection, wanted)
-        assert not {(11, b"\x03" * 16), (12, b"\x01" * 16)} & await store.known_events(connection, wanted)
+        wanted = {10: [("acme", b"\x01" * 16)], 11: [("acme", b"\x03" * 16)], 12: [("acme", b"\x01" * 16)]}
+        # Of the month that is asked for, and of the one before it.
+        assert await store.known_events(connection, wanted) == {(10, b"\x01" * 16), (11, b"\x01" * 16)}
+        assert await store.known_events(connection, {13: wanted[10], 9: wanted[10], 10: [("zen", b"\x01" * 16)]}) == set()
         assert await store.known_events(connection, {}) == set()
