@@ -22,7 +22,7 @@ that Freshdesk has none of; instead of in the URL it may be the password of Basi
 `ticket.updated`; `"event": "ticket.solved"` in the template says otherwise. What else it says keeps its own name:
 `reply_sent.sent`, `note_type.private`.
 
-A rule on `Customer feedback` has a template with `"event": "csat.answered"`, a `"rating"` that is a number, and a `"comment"`..
+A rule on `Customer feedback` has a template with `"event": "csat.answered"`, a `"rating"` that is a number, and a `"comment"`.
 
 The account is that of the company, else of the requester, else of the e-mail's domain. Freshdesk gives an event no id: it is a
 digest of the body, so that two updates that change nothing of what the template says are one; `ticket_modified_on` keeps them
