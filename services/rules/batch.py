@@ -22,6 +22,7 @@ from services.rules.loading import load
 from services.rules.partitions import Owned
 from services.rules.peer_store import Part
 from services.rules.reading import Begin, Slice, origin
+from services.rules.repeated import set_repeated_aside
 from services.rules.rows import Rows
 from services.rules.work import Known, Work, do, do_carefully
 from shared.db.database import reading
@@ -131,6 +132,9 @@ class Batch:
             await self._identify(connection)
         await asyncio.to_thread(do, self.works, self._known)
         await self._carefully(database, self._known)
+        if any(work.effects.opened for work in self.works):
+            async with reading(database) as connection:
+                await set_repeated_aside(connection, self.works)
         await asyncio.to_thread(self._collect, self._identity)
 
     async def commit(self, database: AsyncEngine) -> None:

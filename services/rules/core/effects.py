@@ -20,7 +20,7 @@ class Decision(msgspec.Struct, kw_only=True):
     account_id: str
     subject: str
     at: Instant
-    reason: str  # cooldown | never | stale | holdout | shadow | rollout | paused | ignored | error
+    reason: str  # cooldown | never | stale | holdout | shadow | rollout | paused | ignored | error; the shell adds repeated
     detail: JsonObject
 
 

@@ -21,6 +21,7 @@ _STEPS = 400
 REFUSALS = {
     "cooldown": "the last run is not long enough ago",
     "never": "it had its one run",
+    "repeated": "an event of the same source and id had opened a run before: no second one, and nothing is delivered again",
     "stale": "the event was older than the play's max_age when it was received",
     "holdout": "the subject is held out: its run is recorded and nothing is delivered",
     "shadow": "the play is in shadow: its run is recorded and nothing is delivered",
