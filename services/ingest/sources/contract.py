@@ -168,7 +168,9 @@ def sources() -> dict[str, Source]:
 
 def _source(kind: str) -> Source:
     module = importlib.import_module(f"{__package__}.{kind}")
-    optional = {name: getattr(module, name, None) for name in ("verified", "greet", "fetch", "answer")}
+    # What a module only imports under one of these names is none of its own: `answer` is a word of surveys too.
+    own = {name: found for name, found in vars(module).items() if getattr(found, "__module__", None) == module.__name__}
+    optional = {name: own.get(name) for name in ("verified", "greet", "fetch", "answer")}
     return Source(
         kind=kind,
         settings=module.Settings,
