@@ -1,0 +1,5 @@
+"""`pytest tests/ingest/fuzz --hypothesis-profile=hunt --timeout=0` looks for new bodies instead of the usual ones, for ten minutes."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("hunt", max_examples=8_000, database=None, deadline=None, suppress_health_check=list(HealthCheck))
