@@ -1,4 +1,4 @@
-"""`pytest tests/ingest/fuzz --hypothesis-profile=hunt --timeout=0` looks for new bodies instead of the usual ones, for ten minutes."""
+"""`pytest tests/ingest/fuzz --hypothesis-profile=hunt --timeout=0` looks for new bodies for ten minutes, not the usual ones."""
 
 from hypothesis import HealthCheck, settings
 

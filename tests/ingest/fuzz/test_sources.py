@@ -1,4 +1,4 @@
-"""Whatever comes in a vendor's name, it is read, or refused with a code that is documented. Nothing else happens, in any source."""
+"""Whatever comes in a vendor's name: it is read, or refused with a documented code. Nothing else happens, in any of them."""
 
 import asyncio
 from collections.abc import Mapping
