@@ -150,3 +150,9 @@ def test_what_occurs_on_a_boundary_meets_a_milestone_with_a_window_at_that_bound
     assert missed({"measure": {"max": "properties.pages"}, "over": "7d", "at_least": 20}, export(12, 20)) == [(10, 12, "cleared")]
     assert missed({**SUM, "over": "3d", "at_least": 100}, export(11, 60), export(12, 40)) == [(10, 12, "cleared")]
     assert missed({"measure": "users", "over": "2h", "at_least": 1}, export(12, user="ana")) == [(10, 12, "cleared")]
+
+
+def test_a_late_value_lowers_a_window_until_the_time_is_over_and_not_after() -> None:
+    asked = {"measure": {"avg": "properties.pages"}, "over": "3d", "at_least": 20}
+    assert missed(asked, export(1.5, 20), export(1.2, 1, heard=9)) == [(10, None, None)]
+    assert missed(asked, export(1.5, 20), export(1.2, 1, heard=11)) == []
