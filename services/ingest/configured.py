@@ -21,6 +21,8 @@ from shared.records import JsonObject
 
 FRESH_SECONDS = 3.0
 ANSWER_SECONDS = 1.0
+# Before anything was seen.
+AGAIN_SECONDS = 0.5
 
 # The workspace's version and document, when it is newer than the version that is known.
 Newest = Callable[[int], Awaitable[tuple[int, JsonObject] | None]]
@@ -58,8 +60,12 @@ class ConfiguredSources:
         self._asking = asyncio.Lock()
 
     async def named(self, name: str) -> Configured | None:
-        """The source of this name, None when the workspace has none. Raises SourcesUnavailable."""
-        return (await self.all()).get(name)
+        """The source of this name, None when the workspace has none. Raises SourcesUnavailable, before the first one too."""
+        found = (await self.all()).get(name)
+        # What a workspace that is on its way will say is not known: a vendor has to come again.
+        if self._seen is None or self._seen.version == 0:
+            raise SourcesUnavailable
+        return found
 
     async def all(self) -> Mapping[str, Configured]:
         """Every source by its name. Raises SourcesUnavailable."""
@@ -77,6 +83,8 @@ class ConfiguredSources:
                 newer = await self._newest(known)
         except DATABASE_AWAY as error:
             _log.warning("sources.unavailable", error=type(error).__name__)
+            # Nobody waits for it again so soon: what was seen goes on.
+            self._fresh_until = self._monotonic() + (AGAIN_SECONDS if self._seen is None else FRESH_SECONDS)
             return
         if newer is not None:
             self._seen = _Seen(newer[0], parse_sources(newer[1]))
