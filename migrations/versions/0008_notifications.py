@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "id", name=op.f("pk_notification")),
     )
     with op.batch_alter_table("notification", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notification_leased_until"), ["leased_until"], unique=False)
         batch_op.create_index(batch_op.f("ix_notification_source_due_at"), ["source", "due_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_notification_source_thing_position"), ["source", "thing", "position"], unique=False)
 
@@ -36,5 +37,6 @@ def downgrade() -> None:
     with op.batch_alter_table("notification", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_notification_source_thing_position"))
         batch_op.drop_index(batch_op.f("ix_notification_source_due_at"))
+        batch_op.drop_index(batch_op.f("ix_notification_leased_until"))
 
     op.drop_table("notification")

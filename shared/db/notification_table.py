@@ -25,4 +25,5 @@ notification = Table(
     Column("created_at", BigInteger, nullable=False),
     Index(None, "source", "due_at"),
     Index(None, "source", "thing", "position"),
+    Index(None, "leased_until"),
 )

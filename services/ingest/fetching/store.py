@@ -63,9 +63,11 @@ async def find_due(connection: AsyncConnection, source: str, now: Instant, limit
 
 async def lease(connection: AsyncConnection, source: str, ids: Sequence[str], now: Instant, until: Instant) -> list[Leased]:
     """Take those that are still free, each for one try more."""
+    # Plus 0, as SQLite would else go over all that is due instead of looking the ids up.
+    still_due = _mine.due_at + 0 <= now
     free = (
         select(_mine.id)
-        .where(_mine.source == source, _mine.id.in_(ids), _mine.state != "leased", _mine.due_at <= now)
+        .where(_mine.source == source, _mine.id.in_(ids), _mine.state != "leased", still_due)
         .with_for_update(skip_locked=True)
     )
     taken = await connection.execute(
@@ -92,7 +94,7 @@ async def rescue(connection: AsyncConnection, now: Instant) -> int:
     """Free those whose process has let its lease run out, which is a failed try; how many."""
     found = await connection.execute(
         update(notification)
-        .where(_mine.state == "leased", _mine.leased_until < now)
+        .where(_mine.leased_until < now)
         .values(state="waiting", due_at=now, leased_until=None, failures=_mine.failures + 1)
     )
     return found.rowcount
@@ -100,7 +102,7 @@ async def rescue(connection: AsyncConnection, now: Instant) -> int:
 
 async def any_lost(connection: AsyncConnection, now: Instant) -> bool:
     """Whether there is anything to rescue."""
-    lost = select(literal(1)).where(_mine.state == "leased", _mine.leased_until < now).limit(1)
+    lost = select(literal(1)).where(_mine.leased_until < now).limit(1)
     return (await connection.execute(lost)).first() is not None
 
 

@@ -220,6 +220,22 @@ async def test_no_more_at_once_than_the_source_says(scene: Scene, vendor: Vendor
     assert len(scene.events) == 8
 
 
+async def test_several_processes_share_the_work_and_fetch_nothing_twice(scene: Scene, vendor: VendorApi) -> None:
+    stop = asyncio.Event()
+    await scene.told(*(a_notification(number, event) for number in range(1, 41) for event in ("first", "second")))
+    processes = [asyncio.create_task(scene.another_fetcher().run(stop)) for _ in range(3)]
+
+    async def all_fetched() -> bool:
+        return len(scene.journal.events) >= 80 and not await scene.waiting()
+
+    await until(all_fetched)
+    stop.set()
+    await asyncio.wait_for(asyncio.gather(*processes), 20)
+    ids = [event.id for event in scene.journal.events]
+    assert len(ids) == len(set(ids)) == 80
+    assert all(ids.index(f"first-{number}") < ids.index(f"second-{number}") for number in range(1, 41))
+
+
 async def test_a_broken_vendor_delays_no_other(scene: Scene, vendor: VendorApi) -> None:
     async with vendor_api() as broken:
         broken.says(500)
