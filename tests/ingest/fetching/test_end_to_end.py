@@ -20,14 +20,15 @@ from services.ingest.fetching.main import run_fetching
 from services.rules.worker import Bounds, Worker
 from shared.clock import wall_clock
 from shared.db import tables
+from shared.db.database import upgrade
 from shared.db.notification_table import notification
 from shared.instants import HOUR, SECOND, Instant
 from shared.log.contract import Entry, Log
 from shared.log.embedded import EmbeddedLog
-from shared.records import Applied, AppliedPlay, Event, Mapping, encode
+from shared.records import Applied, AppliedPlay, Event, Mapping, Notification, as_json, encode
 from shared.settings import Settings
-from shared.topics import EVENTS
-from tests.conftest import SettingsFor
+from shared.topics import EVENTS, NOTIFICATIONS
+from tests.conftest import SettingsFor, opened
 from tests.ingest.conftest import ring
 from tests.ingest.fetching.hubspot_api import OBJECTS, SECRET, URL, ticket_created
 from tests.ingest.fetching.scene import OK, TOKEN, VendorApi, until, vendor_api
@@ -152,6 +153,9 @@ class Deployment:
     async def has_later(self) -> bool:
         return any(row.name == "later.came" for row in await self.rows(tables.event))
 
+    async def has_asked(self) -> bool:
+        return "5012" in self.vendor.asked
+
     async def has_asked_twice(self) -> bool:
         return self.vendor.asked.count("5012") >= 2
 
@@ -164,6 +168,9 @@ class Deployment:
         return sorted(events, reverse=True), [(row.play, row.account_id) for row in await self.rows(tables.run)]
 
 
+TICKET_CREATED = Notification(
+    id="5012", source="hubspot", thing="ticket:5012", vendor=as_json({"objectId": 5012}), received_at=wall_clock()
+)
 LATER = Event(id="later", name="later.came", source="test", account_id="acme")
 ONCE = ([("ticket.created", "acme")], [("urgent-tickets", "acme")])
 
@@ -234,4 +241,21 @@ async def test_nothing_is_read_or_asked_while_no_source_has_an_api(tmp_path: Pat
         assert (await connection.execute(select(tables.partition))).all() == []
     stop.set()
     await asyncio.wait_for(running, 10)
+    await log.close()
+
+
+async def test_it_begins_when_the_database_is_there(tmp_path: Path, settings_for: SettingsFor) -> None:
+    settings = settings_for()
+    log = EmbeddedLog(tmp_path / "log", wall_clock, (EVENTS, NOTIFICATIONS), 1, replay=False)
+    await log.create_topics()
+    async with opened(settings) as database, vendor_api() as vendor:
+        vendor.objects = OBJECTS
+        deployment = Deployment(database, log, vendor, tmp_path)
+        async with deployment.fetching():
+            await log.append(NOTIFICATIONS, [Entry("hubspot:ticket:5012", encode(TICKET_CREATED))])
+            assert vendor.asked == []
+            await upgrade(settings)
+            await deployment.prepare()
+            await until(deployment.has_asked)
+            await until(deployment.nothing_waits)
     await log.close()

@@ -304,6 +304,20 @@ async def test_a_lease_that_was_lost_ends_nothing(scene: Scene, vendor: VendorAp
     assert await scene.waiting() == []
 
 
+async def test_whoever_lost_its_lease_changes_nothing_any_more(scene: Scene) -> None:
+    await scene.told(a_notification(5))
+    async with scene.database.begin() as connection:
+        [lost] = await store.lease(connection, "zendesk", ["01JH-5"], NOW, NOW)
+        await store.rescue(connection, NOW + 1)
+        [held] = await store.lease(connection, "zendesk", ["01JH-5"], NOW + 1, NOW + SECOND)
+        assert not await store.done(connection, lost)
+        assert not await store.put_off(connection, lost, "waiting", NOW, 7, "too late")
+        assert not await store.give_up(connection, lost, "too late", NOW)
+    (waiting,) = await scene.waiting()
+    assert (waiting.state, waiting.attempt, waiting.reason) == ("leased", held.attempt, None)
+    assert await scene.letters() == []
+
+
 async def test_what_always_takes_its_process_along_is_given_up(scene: Scene) -> None:
     await scene.told(a_notification(5))
     for _ in range(MAX_LOST):
