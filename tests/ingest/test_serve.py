@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts import kafka
+from scripts import kafka as kafka_server
+from scripts import postgres
+from shared.db.database import upgrade
 from shared.db.key_store import create_key, revoke_key
 from shared.keys import hash_key, make_key
 from tests.conftest import make_settings, opened
@@ -124,7 +126,7 @@ async def test_a_revoked_key_is_refused_within_five_seconds(sqlite_url: str, tmp
 def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_it_goes_on(tmp_path: Path) -> None:
     event = {**ONE, "id": "patient"}
     with (
-        kafka.start(tmp_path / "kafka") as broker,
+        kafka_server.start(tmp_path / "kafka") as broker,
         ingest(tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers) as (_, client),
     ):
         answer_of(client, "/readyz", 200)
@@ -138,3 +140,32 @@ def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_it_goes_on(
         deadline = time.monotonic() + 60
         while client.post("/v1/events", json=event).status_code != 202:
             assert time.monotonic() < deadline
+
+
+async def test_while_the_database_is_away_the_keys_that_were_seen_go_on(tmp_path: Path, kafka: str) -> None:
+    secret = "a secret for this test"
+    seen, unseen = (make_key("write", now=0) for _ in range(2))
+    with postgres.start() as server:
+        await upgrade(make_settings(database_url=server.url))
+        async with opened(make_settings(database_url=server.url)) as database, database.begin() as connection:
+            for text, key in (seen, unseen):
+                await create_key(connection, key, hash_key(text, secret.encode()))
+        names = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": server.url, "SUCCESSPLAYS_SECRET": secret}
+        with ingest(tmp_path / "data", SUCCESSPLAYS_TOPIC_PREFIX=f"{tmp_path.name}.", **names) as (_, client):
+            answer_of(client, "/readyz", 200)
+
+            def sent(text: str) -> int:
+                return client.post("/v1/events", json=ONE, headers={"Authorization": f"Bearer {text}"}).status_code
+
+            assert sent(seen[0]) == 202
+            server.kill()
+            deadline = time.monotonic() + 6  # longer than what was found counts without asking again
+            while time.monotonic() < deadline:
+                assert sent(seen[0]) == 202
+                await asyncio.sleep(0.2)
+            assert sent(unseen[0]) == 503
+            assert sent("nobody's") == 401
+            server.restart()
+            while sent(unseen[0]) != 202:
+                assert time.monotonic() < deadline + 20
+                await asyncio.sleep(0.2)
