@@ -16,13 +16,24 @@ TOLERANCE: Microseconds = 300 * SECOND
 
 def signed_base64(given: str | None, content: bytes, secrets: Sequence[bytes], algorithm: str = "sha256") -> bool:
     """Whether `given` is the base64 HMAC of `content` under one of the secrets."""
-    return _among(given, [base64.b64encode(_mac(secret, content, algorithm)) for secret in secrets])
+    return any_signed_base64([given], content, secrets, algorithm)
+
+
+def any_signed_base64(given: Sequence[str | None], content: bytes, secrets: Sequence[bytes], algorithm: str = "sha256") -> bool:
+    """Whether one of `given`, however many, is the base64 HMAC of `content` under one of the secrets."""
+    expected = [base64.b64encode(_mac(secret, content, algorithm)) for secret in secrets]
+    return sum(_among(each, expected) for each in given) > 0
 
 
 def signed_hex(given: str | None, content: bytes, secrets: Sequence[bytes], algorithm: str = "sha256") -> bool:
     """Whether `given` is the hexadecimal HMAC of `content` under one of the secrets; its letters may be of either case."""
+    return any_signed_hex([given], content, secrets, algorithm)
+
+
+def any_signed_hex(given: Sequence[str | None], content: bytes, secrets: Sequence[bytes], algorithm: str = "sha256") -> bool:
+    """Whether one of `given`, however many, is the hexadecimal HMAC of `content` under one of the secrets."""
     expected = [_mac(secret, content, algorithm).hex().encode() for secret in secrets]
-    return _among(None if given is None else given.lower(), expected)
+    return sum(_among(None if each is None else each.lower(), expected) for each in given) > 0
 
 
 def same_secret(given: str | None, secrets: Sequence[bytes]) -> bool:

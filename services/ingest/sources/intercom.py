@@ -22,8 +22,9 @@ A conversation is a ticket like any other here. Where tickets are made out of co
 Verified is `X-Hub-Signature` (SHA-1; Intercom signs no time, so ids are the guard against what is sent again). The account is
 that of the company, else of the user or contact, else of the e-mail's domain; Intercom names the company of a conversation only
 in some versions of its API, so that contacts are what mostly leads there. A contact's external id is the user. A `ping` is
-answered and is no event. Ratings are from 1 to 5. Not confirmed: where `ticket.rating.provided` has its score; it comes in
-under its own name.
+answered and is no event. Ratings are from 1 to 5. A ticket has a priority where its type has an attribute called `Priority` or
+`priority`: Intercom has none of its own. Not confirmed: where `ticket.rating.provided` has its score; it comes in under its own
+name.
 
 Sources: https://developers.intercom.com/docs/references/webhooks/webhook-models,
 https://developers.intercom.com/docs/webhooks/webhook-notifications
@@ -50,6 +51,8 @@ _TICKET = {
     "ticket_id": "data.item.id",
     "subject": "data.item.ticket_attributes._default_title_",
     "status": "data.item.ticket_state.category | data.item.ticket_state",
+    # No attribute of Intercom's own: workspaces that rank their tickets add one of this name to the ticket's type.
+    "priority": "data.item.ticket_attributes.priority | data.item.ticket_attributes.Priority",
     "type": "data.item.ticket_type.name",
     "assignee": "data.item.admin_assignee_id",
     "requester_email": _EMAIL,

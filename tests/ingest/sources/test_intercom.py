@@ -69,6 +69,19 @@ def test_a_conversation_is_a_ticket() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("attributes", "priority"), [({"Priority": "Urgent"}, "urgent"), ({"priority": "low"}, "low"), ({}, None)]
+)
+def test_a_ticket_has_the_priority_that_its_type_asks_for(attributes: JsonObject, priority: str | None) -> None:
+    body = {
+        "id": "n1",
+        "topic": "ticket.created",
+        "data": {"item": {"type": "ticket", "id": "494", "ticket_attributes": attributes}},
+    }
+    event = told(body)
+    assert (event.name, event.properties.get("priority")) == ("ticket.created", priority)
+
+
 def test_or_a_conversation_has_its_own_name() -> None:
     assert told(EXAMPLES[0], conversations="own").name == "conversation.user.created"
 
