@@ -2,7 +2,8 @@
 
     zendesk:org:99    email:jo@acme.example    domain:acme.example    user:u1
 
-Of an address and a domain case does not matter: they are kept in lower case. Anything else is kept as it is written.
+Of an address and a domain case does not matter: they are kept in lower case. An id of Salesforce's is kept in its 18 characters,
+whichever of its two forms is given. Anything else is kept as it is written.
 """
 
 import re
@@ -13,6 +14,8 @@ LONGEST = 256
 
 _ALIAS = re.compile(r"([a-z][a-z0-9_]*):(\S.*)", re.DOTALL)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_SALESFORCE_ID = re.compile(r"[0-9A-Za-z]{15}")
 _DOMAIN = re.compile(r"([^\s.@:/]+\.)+[^\s.@:/]+")
 
 
@@ -28,7 +31,9 @@ def read_alias(text: str) -> str:
     kind, value = found[1], found[2]
     if kind == "email":
         return email_alias(value)
-    return domain_alias(value) if kind == "domain" else f"{kind}:{value}"
+    if kind == "domain":
+        return domain_alias(value)
+    return f"{kind}:{_salesforce(value) if kind == 'salesforce' else value}"
 
 
 def email_alias(address: str) -> str:
@@ -45,6 +50,19 @@ def domain_alias(domain: str) -> str:
     if not _DOMAIN.fullmatch(domain) or len(domain) > LONGEST:
         raise AliasInvalid(f"{domain[:60]!r} is not a domain, such as acme.example")
     return f"domain:{domain}"
+
+
+def _salesforce(value: str) -> str:
+    """Of `account:` and an id of 15 characters, as reports and Setup show it, that of 18, as messages have it.
+
+    The last three say for each five of the others which are capitals:
+    https://codebycody.com/salesforces-algorithm-for-converting-ids-from-15-to-18-characters
+    """
+    thing, _, id = value.rpartition(":")
+    if not thing or not _SALESFORCE_ID.fullmatch(id):
+        return value
+    fives = (id[start : start + 5] for start in (0, 5, 10))
+    return value + "".join(_SUFFIX[sum(each.isupper() << place for place, each in enumerate(five))] for five in fives)
 
 
 def means_nobody(alias: str) -> bool:

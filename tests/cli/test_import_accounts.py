@@ -34,6 +34,15 @@ def test_columns_of_aliases_name_the_account_elsewhere(tmp_path: Path):
     assert (bolt.item["traits"], bolt.item.get("aliases")) == ({}, None)
 
 
+def test_an_id_out_of_a_report_of_salesforces_is_the_one_that_its_messages_have(tmp_path: Path):
+    text = "account_id,salesforce_account_id\nacme,001D000000IqhSL\nbolt,001D000000IqhTLIAZ\ncask,a-word-of-ours1\n"
+    assert [row.item and row.item["aliases"] for row in rows_of(tmp_path, text)] == [
+        ["salesforce:account:001D000000IqhSLIAZ"],
+        ["salesforce:account:001D000000IqhTLIAZ"],
+        ["salesforce:account:a-word-of-ours1"],
+    ]
+
+
 def test_lines_may_have_lists_of_aliases(tmp_path: Path):
     [row] = rows_of(tmp_path, json.dumps({"account_id": 7, "email": ["jo@acme.example", "bo@acme.example"]}), "a.jsonl")
     assert row.item is not None

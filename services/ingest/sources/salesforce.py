@@ -23,10 +23,10 @@ message's id (the end of its URL in Setup); a case that is opened again can be t
 `renewals` is also `contract.renewed`. `traits` are fields of Account, over those that are in the table. Where accounts have
 your id in a field, `account: sObject.Our_Id__c` says so.
 
-The account is that of `salesforce:account:` and its id of 18 characters, else of the contact and the e-mail's domain. An
-event's id is the notification's, which is the same when Salesforce sends it again (for 24 hours, in no order, until it is
-acknowledged; and sometimes afterwards). A session's id is not kept, should one be sent. A document type in the XML is refused,
-and so are its entities.
+The account is that of `salesforce:account:` and its id (the 15 characters that reports show are the same as the 18 of messages),
+else of the contact and the e-mail's domain. An event's id is the notification's, which is the same when Salesforce sends it
+again (for 24 hours, in no order, until it is acknowledged; and sometimes afterwards). A session's id is not kept, should one be
+sent. A document type in the XML is refused, and so are its entities.
 
 Sources: https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_understanding.htm,
 https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_opportunity.htm
@@ -170,7 +170,9 @@ def _object(notification: Element, about: Mapping[str, str | None]) -> JsonObjec
 
 def _events(vendor: JsonObject, settings: Settings) -> Sequence[Reported]:
     kind = str(dig(vendor, "sObject.type"))
-    name = settings.events.get(text_at(vendor, "ActionId") or "") or _name(kind, vendor, settings)
+    # Setup shows ids of 15 characters, messages have those of 18: the same ones.
+    by_message = {action[:15]: name for action, name in settings.events.items()}
+    name = by_message.get((text_at(vendor, "ActionId") or "")[:15]) or _name(kind, vendor, settings)
     words = _words(kind, vendor)
     about = _about(kind, vendor)
     event = Reported(

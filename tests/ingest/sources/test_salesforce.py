@@ -84,8 +84,9 @@ def test_what_it_is_is_told_by_how_things_are(kind: str, fields: dict[str, str],
 
 
 def test_or_by_the_message_that_was_sent() -> None:
-    events = {"04kREOPEN": "ticket.reopened"}
-    for action, name in (("04kREOPEN", "ticket.reopened"), ("04kOTHER", "ticket.updated")):
+    events = {"04k5f000000abcD": "ticket.reopened", "04k5f000000abcEAAQ": "ticket.solved"}
+    of_messages = {"04k5f000000abcDAAQ": "ticket.reopened", "04k5f000000abcEAAQ": "ticket.solved", "04kOTHER": "ticket.updated"}
+    for action, name in of_messages.items():
         (event,) = told(message("Case", {"Id": "500A", "Status": "Working"}, action=action), events=events)
         assert event.name == name
 
