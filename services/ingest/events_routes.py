@@ -48,7 +48,7 @@ def events_router(intake: Intake) -> APIRouter:
         body = await read_body(request)
         plain = read_plain_list(body, sender) if kind == JSON and body[:1] == b"[" else None
         if plain and len(plain) <= MOST_EVENTS:
-            outcome = await intake.store_taken(plain, sender)
+            outcome = await intake.store_entries(plain, sender)
         else:
             items = split_lines(body) if kind in _LINES else split_json(body)
             if not items:

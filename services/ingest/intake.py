@@ -94,23 +94,22 @@ class Intake:
             taken.append(one)
             if one.is_new:
                 ids.append(NewId(index=index, id=one.id))
-        return await self._keep(taken, refused, ids, sender)
+        if taken:
+            await self.append(topics.EVENTS, [entry for one in taken for entry in one.entries], sender.key.key_id)
+        self._count(sender, len(taken), refused)
+        return Outcome(accepted=len(taken), refused=refused, ids=ids)
 
-    async def store_taken(self, taken: list[Taken], sender: Sender) -> Outcome:
-        """Store what was taken already: items with ids of their own. Raises Problem, as `store`."""
-        self._count_items(len(taken), sender)
-        return await self._keep(taken, [], [], sender)
+    async def store_entries(self, entries: list[Entry], sender: Sender) -> Outcome:
+        """Store items that became an entry each already, and have ids of their own. Raises Problem, as `store`."""
+        self._count_items(len(entries), sender)
+        await self.append(topics.EVENTS, entries, sender.key.key_id)
+        self._count(sender, len(entries), [])
+        return Outcome(accepted=len(entries), refused=[])
 
     def _count_items(self, items: int, sender: Sender) -> None:
         # The request itself was the first.
         if items > 1:
             self._rates.take(sender.key.key_id, items - 1)
-
-    async def _keep(self, taken: list[Taken], refused: list[Refusal], ids: list[NewId], sender: Sender) -> Outcome:
-        if taken:
-            await self.append(topics.EVENTS, [entry for one in taken for entry in one.entries], sender.key.key_id)
-        self._count(sender, len(taken), refused)
-        return Outcome(accepted=len(taken), refused=refused, ids=ids)
 
     def now(self) -> Instant:
         """When a request that is read now is received."""

@@ -14,9 +14,10 @@ from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
 from services.ingest.json_read import keys_written
 from services.ingest.json_scan import LARGEST_INTEGER, SMALLEST_INTEGER
 from services.ingest.names import LONGEST, normalise
-from services.ingest.sender import Sender, Taken, event_entry
+from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
-from shared.records import Event, as_json
+from shared.log.contract import Entry
+from shared.records import Event, as_json, encode
 
 _Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
 _Scalar = Annotated[int, Meta(ge=SMALLEST_INTEGER, le=LARGEST_INTEGER)] | float | str | bool | None
@@ -47,11 +48,14 @@ def read_plain(raw: bytes, sender: Sender) -> Taken | None:
     except _BROKEN:
         return None
     keys = _keys(plain)
-    return _taken(plain, sender) if keys == keys_written(raw) and keys <= MOST_PROPERTIES else None
+    if keys != keys_written(raw) or keys > MOST_PROPERTIES:
+        return None
+    entry = _entry(plain, _name(plain.name, sender), sender.key.source)
+    return None if entry is None else Taken([entry], plain.id)
 
 
-def read_plain_list(body: bytes, sender: Sender) -> list[Taken] | None:
-    """The events of a list, or None when one of them is not plain, or not for certain: at once, in half the time again."""
+def read_plain_list(body: bytes, sender: Sender) -> list[Entry] | None:
+    """The entries of a list's events, in half the time again; None when one of them is not plain, or not for certain."""
     if sender.replay or _holds_nul(body):
         return None
     try:
@@ -64,31 +68,40 @@ def read_plain_list(body: bytes, sender: Sender) -> list[Taken] | None:
     # As many as were read, in all of them together: then none of them names one twice.
     if sum(keys) != keys_written(body) or max(keys, default=0) > MOST_PROPERTIES:
         return None
-    taken = []
+    names: dict[str, str] = {}
+    entries = []
     for plain in plains:
-        one = _taken(plain, sender)
-        if one is None:
+        name = names.get(plain.name)
+        if name is None:
+            name = names[plain.name] = _name(plain.name, sender)
+        entry = _entry(plain, name, sender.key.source)
+        if entry is None:
             return None
-        taken.append(one)
-    return taken
+        entries.append(entry)
+    return entries
 
 
-def _taken(plain: _Plain, sender: Sender) -> Taken | None:
-    name = normalise(plain.name)
+def _name(sent: str, sender: Sender) -> str:
+    """In our form; empty when it has none, or the key may not send it."""
+    name = normalise(sent)
+    return name if sender.key.may_send(name) else ""
+
+
+def _entry(plain: _Plain, name: str, source: str) -> Entry | None:
     occurred_at = None if plain.occurred_at is UNSET else _moment(plain.occurred_at)
-    if not name or occurred_at == _NO_MOMENT or not sender.key.may_send(name):
+    if not name or occurred_at == _NO_MOMENT:
         return None
     event = Event(
         id=plain.id,
         name=name,
-        source=sender.key.source,
+        source=source,
         account_id=plain.account_id,
         user_id=plain.user_id or None,
         occurred_at=occurred_at,
         properties_json=as_json(plain.properties or {}),
         sent_name=None if name == plain.name else plain.name,
     )
-    return Taken([event_entry(event, None)], plain.id)
+    return Entry(plain.account_id, encode(event))
 
 
 # Before all that may be said: an instant is 1970 or later.

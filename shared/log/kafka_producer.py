@@ -60,7 +60,8 @@ class Producer:
         offsets = {
             partition: iter(await self._heard(topic, added)) for partition, added in zip(by_partition, adding, strict=True)
         }
-        return [(partition, next(offsets[partition])) for partition, _ in entries]
+        partitions = [partition for partition, _ in entries]
+        return list(zip(partitions, map(next, map(offsets.__getitem__, partitions)), strict=True))
 
     async def answers(self) -> bool:
         """Whether a broker answers a request for metadata."""
