@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from services.ingest.sources.contract import Mapped, Source, sources
-from services.ingest.vocabulary import EVENTS, TRAITS
+from services.ingest.words.vocabulary import EVENTS, TRAITS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sources.md"
 

@@ -32,7 +32,7 @@ def backtest(
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """What plays would have done with the events of files."""
-    from services.ingest.names import normalise
+    from services.ingest.reading.names import normalise
     from services.rules.backtest.backtest import Question
     from services.rules.backtest.backtest import backtest as answer_of
     from services.rules.backtest.unreadable import Unreadable

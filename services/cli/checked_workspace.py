@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.actions.check import check_destination
 from services.actions.connectors.contract import connectors
-from services.ingest.check import check_source
+from services.ingest.receiving.check import check_source
 from services.ingest.sources.contract import sources
 from shared.workspace.allowed import keys_at
 from shared.workspace.document import People, WorkspaceSettings

@@ -11,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.ingest.answers import components, problem_answer
-from services.ingest.cloudevents_routes import cloudevents_router, cloudevents_schemas
-from services.ingest.configured import ConfiguredSources
+from services.ingest.apis.cloudevents_routes import cloudevents_router, cloudevents_schemas
+from services.ingest.apis.events_routes import events_router
+from services.ingest.apis.items import Item
+from services.ingest.apis.posthog_routes import posthog_router, posthog_schemas
+from services.ingest.apis.segment_routes import segment_router, segment_schemas
 from services.ingest.errors import Problem
-from services.ingest.events_routes import events_router
+from services.ingest.http.answers import components, problem_answer
+from services.ingest.http.straight import straight
 from services.ingest.intake import Intake, Journal
-from services.ingest.items import Item
+from services.ingest.limits.rate import GENEROUS, Allowance
 from services.ingest.metrics import Metrics
-from services.ingest.posthog_routes import posthog_router, posthog_schemas
-from services.ingest.rate import GENEROUS, Allowance
-from services.ingest.segment_routes import segment_router, segment_schemas
-from services.ingest.sources_routes import sources_router
-from services.ingest.straight import straight
+from services.ingest.receiving.configured import ConfiguredSources
+from services.ingest.receiving.sources_routes import sources_router
 from shared.clock import Clock
 from shared.key_ring import KeyRing
 from shared.telemetry import health_answer

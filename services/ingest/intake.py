@@ -8,12 +8,12 @@ import msgspec
 import structlog
 from starlette.requests import Request
 
-from services.ingest.auth import require_writer
-from services.ingest.browsers import require_page
 from services.ingest.errors import NewId, Outcome, Problem, Refusal, Refused
+from services.ingest.http.auth import require_writer
+from services.ingest.http.browsers import require_page
+from services.ingest.limits.rate import GENEROUS, Allowance, Rates
+from services.ingest.limits.room import Room
 from services.ingest.metrics import Metrics
-from services.ingest.rate import GENEROUS, Allowance, Rates
-from services.ingest.room import Room
 from services.ingest.sender import Sender, Taken
 from shared import topics
 from shared.clock import Clock

@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.app import create_app
-from services.ingest.configured import ConfiguredSources, sources_in
 from services.ingest.fetching.main import run_fetching
 from services.ingest.fetching.metrics import Metrics as FetchingMetrics
+from services.ingest.http.server import Server, http_server
+from services.ingest.limits.rate import allowance_of
 from services.ingest.opening import OpeningLog
-from services.ingest.rate import allowance_of
-from services.ingest.server import Server, http_server
+from services.ingest.receiving.configured import ConfiguredSources, sources_in
 from shared.clock import wall_clock
 from shared.db.database import open_database
 from shared.key_ring import open_key_ring

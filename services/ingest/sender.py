@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from services.ingest.errors import Refused
-from services.ingest.json_scan import escaped
+from services.ingest.reading.json_scan import escaped
 from shared.instants import Instant, parse_instant
 from shared.keys import ApiKey
 from shared.log.contract import Entry

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.ingest.names import normalise
+from services.ingest.reading.names import normalise
 from services.rules.backtest.history import SOURCE, read_history
 from services.rules.backtest.unreadable import Unreadable
 from shared.instants import instant_of

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 from starlette.types import ASGIApp
 
-from services.ingest.protocol import Patience
-from services.ingest.server import ORDINARY, Server, http_server
+from services.ingest.http.protocol import Patience
+from services.ingest.http.server import ORDINARY, Server, http_server
 
 
 @contextlib.contextmanager

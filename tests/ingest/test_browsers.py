@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
-from services.ingest.rate import Allowance
+from services.ingest.limits.rate import Allowance
 from shared.db.key_store import create_key, revoke_key
 from shared.key_ring import KeyRing, KeysUnavailable, origins_in
 from shared.keys import hash_key, make_key

@@ -4,8 +4,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from services.ingest.cloudevents import LARGEST_CLOUD_EVENT, read_structured
-from services.ingest.cloudevents_binary import read_binary
+from services.ingest.apis.cloudevents import LARGEST_CLOUD_EVENT, read_structured
+from services.ingest.apis.cloudevents_binary import read_binary
 from services.ingest.errors import Refused
 from shared.instants import parse_instant
 from shared.records import Event, decode_events_record

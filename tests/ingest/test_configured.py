@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingest.configured import FRESH_SECONDS, ConfiguredSources, SourcesUnavailable
+from services.ingest.receiving.configured import FRESH_SECONDS, ConfiguredSources, SourcesUnavailable
 from shared.records import JsonObject
 
 SHOP: JsonObject = {"sources": {"shop": {"kind": "standard_webhooks", "secret": ["env:SHOP"]}}}

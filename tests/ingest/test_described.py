@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.ingest.app import create_app
-from services.ingest.configured import ConfiguredSources
-from services.ingest.rate import Allowance
+from services.ingest.limits.rate import Allowance
+from services.ingest.receiving.configured import ConfiguredSources
 from shared.records import JsonObject
 from tests.ingest.conftest import KEY, NOW, key_with, ring
 from tests.ingest.fuzz.mutations import usual

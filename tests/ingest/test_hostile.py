@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from services.ingest.body import LARGEST_BODY, LARGEST_EVENT
+from services.ingest.http.body import LARGEST_BODY, LARGEST_EVENT
 from tests.ingest.test_serve import answer_of, ingest
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
+from services.ingest.apis.items import read_item
 from services.ingest.errors import Problem
 from services.ingest.intake import Intake
-from services.ingest.items import read_item
 from services.ingest.metrics import Metrics
 from shared.log.contract import Entry
 from tests.ingest.conftest import KEY, NOW, RememberedJournal, key_with, ring

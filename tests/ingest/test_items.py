@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.ingest.apis.items import read_item
 from services.ingest.errors import Refused
-from services.ingest.items import read_item
 from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
 from shared.log.contract import Entry

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.json_scan import list_spans
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.json_scan import list_spans
 
 
 def refusal(raw: bytes) -> tuple[str, str]:

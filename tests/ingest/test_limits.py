@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
-from services.ingest.protocol import LARGEST_HEAD, MOST_THROWN_AWAY
+from services.ingest.http.protocol import LARGEST_HEAD, MOST_THROWN_AWAY
 from shared.clock import wall_clock
 from tests.ingest.conftest import KEY, RememberedJournal, key_with, ring
 from tests.ingest.serving import served

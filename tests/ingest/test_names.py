@@ -1,6 +1,6 @@
 import pytest
 
-from services.ingest.names import normalise
+from services.ingest.reading.names import normalise
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.body import LARGEST_EVENT, MOST_PROPERTIES
+from services.ingest.apis.items import read_item, read_thoroughly
+from services.ingest.apis.plain import read_plain, read_plain_list
 from services.ingest.errors import Refused
-from services.ingest.items import read_item, read_thoroughly
-from services.ingest.plain import read_plain, read_plain_list
+from services.ingest.http.body import LARGEST_EVENT, MOST_PROPERTIES
+from services.ingest.reading.split import split_json
 from services.ingest.sender import Sender, Taken
-from services.ingest.split import split_json
 from tests.ingest.conftest import sender_with
 from tests.ingest.test_json_read import json_values
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from services.ingest.apis.posthog import Batch, read_captured
 from services.ingest.errors import Refused
-from services.ingest.posthog import Batch, read_captured
 from shared.instants import SECOND, parse_instant
 from shared.records import Event, Mapping, decode_events_record
 from tests.ingest.conftest import NOW, sender_with

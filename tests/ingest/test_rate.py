@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
 from services.ingest.errors import Problem
-from services.ingest.rate import Allowance, Rates, allowance_of
-from services.ingest.room import Room
+from services.ingest.limits.rate import Allowance, Rates, allowance_of
+from services.ingest.limits.room import Room
 from shared.settings import read_settings
 from tests.ingest.conftest import NOW, RememberedJournal, key_with, ring
 

@@ -1,8 +1,8 @@
 """What a source read becomes entries of the log: what is too long for any index of a database does not get there."""
 
-from services.ingest.body import LONGEST_ID
-from services.ingest.names import LONGEST
-from services.ingest.reported import events_of, notifications_of
+from services.ingest.http.body import LONGEST_ID
+from services.ingest.reading.names import LONGEST
+from services.ingest.receiving.reported import events_of, notifications_of
 from services.ingest.sources.contract import Notified, Reported, SourceSettings
 from shared.records import Event, decode_events_record, decode_notification
 

@@ -7,13 +7,13 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest import posthog
-from services.ingest.cloudevents import read_structured
-from services.ingest.cloudevents_binary import read_binary
+from services.ingest.apis import posthog
+from services.ingest.apis.cloudevents import read_structured
+from services.ingest.apis.cloudevents_binary import read_binary
+from services.ingest.apis.posthog import read_captured
+from services.ingest.apis.segment import CALLS, read_message
 from services.ingest.errors import ITEM_CODES, Refused
 from services.ingest.intake import Take
-from services.ingest.posthog import read_captured
-from services.ingest.segment import CALLS, read_message
 from shared.log.contract import MAX_VALUE
 from shared.records import decode_events_record
 from tests.ingest.conftest import sender_with

@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.ingest.apis.segment import Batch, Context, read_message
 from services.ingest.errors import Refused
-from services.ingest.segment import Batch, Context, read_message
 from services.ingest.sender import Sender
 from shared.instants import SECOND, parse_instant
 from shared.records import Event, EventsRecord, Mapping, as_json, decode_events_record

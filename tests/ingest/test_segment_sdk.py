@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from segment.analytics.client import Client
 
 from services.ingest.app import create_app
-from services.ingest.rate import Allowance
+from services.ingest.limits.rate import Allowance
 from shared.clock import wall_clock
 from shared.instants import SECOND, datetime_of
 from shared.records import Mapping

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
-from services.ingest.protocol import Patience
+from services.ingest.http.protocol import Patience
 from shared.clock import wall_clock
 from tests.ingest.conftest import KEY, RememberedJournal, key_with, ring
 from tests.ingest.serving import served

@@ -7,9 +7,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from scripts.source_docs import PAGE, page
-from services.ingest.check import check_source
+from services.ingest.receiving.check import check_source
 from services.ingest.sources.contract import Source, sources
-from services.ingest.vocabulary import EVENTS, TRAITS
+from services.ingest.words.vocabulary import EVENTS, TRAITS
 
 
 def test_the_page_is_what_the_code_says() -> None:

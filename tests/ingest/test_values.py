@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.values import (
+from services.ingest.words.values import (
     MILLISECOND,
     aliases,
     date_of,

@@ -3,7 +3,7 @@
 import pytest
 
 from services.ingest.errors import Refused
-from services.ingest.xml_read import read_xml
+from services.ingest.reading.xml_read import read_xml
 
 
 def test_elements_are_read_without_their_namespaces() -> None:

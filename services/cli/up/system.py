@@ -27,11 +27,11 @@ from services.console.first_keys import keep_key
 from services.console.main import put_together, ready
 from services.console.parts import Parts
 from services.ingest.app import create_app as create_ingest
-from services.ingest.configured import ConfiguredSources, sources_in
 from services.ingest.fetching.main import run_fetching
 from services.ingest.fetching.metrics import Metrics as FetchingMetrics
-from services.ingest.rate import allowance_of
-from services.ingest.server import http_server
+from services.ingest.http.server import http_server
+from services.ingest.limits.rate import allowance_of
+from services.ingest.receiving.configured import ConfiguredSources, sources_in
 from services.rules.explaining import explain_play
 from services.rules.main import run_worker
 from services.rules.metrics import RulesMetrics

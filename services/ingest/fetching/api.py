@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from services.ingest.errors import Refused
 from services.ingest.fetching.contract import ApiSettings, Unfetched
-from services.ingest.json_read import read_object
+from services.ingest.reading.json_read import read_object
 from shared.clock import Clock
 from shared.outbound.http import AddressRefused, Answer, Http, Unreachable
 from shared.outbound.outcomes import GiveUp, Pause, TryAgain

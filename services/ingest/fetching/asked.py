@@ -2,11 +2,11 @@
 
 import hashlib
 
-from services.ingest.configured import Configured
 from services.ingest.fetching.api import HttpApi
 from services.ingest.fetching.contract import ApiSettings, api_of
 from services.ingest.fetching.pace import Pace
 from services.ingest.fetching.standing import Standing, room
+from services.ingest.receiving.configured import Configured
 from shared.clock import Clock
 from shared.instants import Instant
 from shared.outbound.http import Http

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.ingest.configured import Configured
 from services.ingest.fetching.contract import Api, Unfetched
 from services.ingest.fetching.store import Leased
 from services.ingest.intake import Journal
-from services.ingest.reported import events_of
+from services.ingest.receiving.configured import Configured
+from services.ingest.receiving.reported import events_of
 from services.ingest.sources.contract import Notified, Reported
 from shared.log.contract import Entry, EntryTooLarge, LogUnavailable
 from shared.outbound.outcomes import Delivered, GiveUp, Hold, Outcome, TryAgain

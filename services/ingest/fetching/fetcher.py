@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.ingest.configured import ConfiguredSources, SourcesUnavailable
 from services.ingest.fetching import standing, store
 from services.ingest.fetching.asked import Asked, asked_of, mark_of
 from services.ingest.fetching.ending import end_lease, name_of
@@ -18,6 +17,7 @@ from services.ingest.fetching.fetch import FETCH_SECONDS, Fetched, fetch
 from services.ingest.fetching.metrics import Metrics
 from services.ingest.fetching.store import Leased
 from services.ingest.intake import Journal
+from services.ingest.receiving.configured import ConfiguredSources, SourcesUnavailable
 from shared.clock import Clock
 from shared.db.away import DATABASE_AWAY
 from shared.db.database import reading

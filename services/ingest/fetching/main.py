@@ -7,11 +7,11 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.ingest.configured import ConfiguredSources, SourcesUnavailable
 from services.ingest.fetching.asked import asked_of
 from services.ingest.fetching.consumer import Consumer
 from services.ingest.fetching.fetcher import Fetcher, Limits
 from services.ingest.fetching.metrics import Metrics
+from services.ingest.receiving.configured import ConfiguredSources, SourcesUnavailable
 from shared.clock import Clock
 from shared.log.contract import Log
 from shared.outbound.http import Http

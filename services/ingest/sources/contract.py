@@ -99,7 +99,7 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None = None
     user_id: str | None = None
     occurred_at: Instant | None = None
-    # In our words: see services/ingest/vocabulary.py.
+    # In our words: see services/ingest/words/vocabulary.py.
     properties: JsonObject = {}
     traits: JsonObject | None = None
     user_traits: JsonObject | None = None

@@ -36,11 +36,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, picked
+from services.ingest.reading.json_read import read_object
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.surveys import Measure, answer_name, answer_of
-from services.ingest.values import aliases, id_of, moment_of, number_of, text_of
+from services.ingest.words.mapping import dig, picked
+from services.ingest.words.surveys import Measure, answer_name, answer_of
+from services.ingest.words.values import aliases, id_of, moment_of, number_of, text_of
 from shared.records import JsonObject
 
 _ANSWER = {

@@ -25,13 +25,13 @@ Source: https://app.delighted.com/docs/api/webhooks
 from collections.abc import Sequence
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_hex
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_hex
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.surveys import answer_at, answer_name
-from services.ingest.values import aliases, id_of, moment_of
+from services.ingest.words.mapping import dig, first, text_at
+from services.ingest.words.surveys import answer_at, answer_name
+from services.ingest.words.values import aliases, id_of, moment_of
 
 _ANSWER = {
     "score": "event_data.score",

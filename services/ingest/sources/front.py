@@ -35,13 +35,13 @@ from pydantic import Field
 
 from services.ingest.errors import Refused
 from services.ingest.fetching.contract import Api, BearerApi, segment
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64
 from services.ingest.sources.contract import Answer, Incoming, Mapped, Notified, Reported, SourceSettings, Told
-from services.ingest.tickets import STATUSES, status_of, ticket
-from services.ingest.values import MILLISECOND, aliases, email_of, id_of, moment_of
+from services.ingest.words.mapping import dig, first, text_at
+from services.ingest.words.tickets import STATUSES, status_of, ticket
+from services.ingest.words.values import MILLISECOND, aliases, email_of, id_of, moment_of
 from shared.instants import DAY, MINUTE
 from shared.outbound.urls import HttpUrl
 from shared.records import JsonObject, encode

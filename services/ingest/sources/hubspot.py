@@ -39,16 +39,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from services.ingest.deals import contract, deal
 from services.ingest.errors import Refused
 from services.ingest.fetching.contract import Api, BearerApi, Rate, segment
-from services.ingest.json_read import kind_of, read_value
-from services.ingest.mapping import dig, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64, within_tolerance
+from services.ingest.reading.json_read import kind_of, read_value
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64, within_tolerance
 from services.ingest.sources.contract import Incoming, Mapped, Notified, Reported, SourceSettings, Told
-from services.ingest.tickets import change, ticket
-from services.ingest.values import MILLISECOND, aliases, email_of, id_of, kept, moment_of, text_of, traits_of, truth_of
+from services.ingest.words.deals import contract, deal
+from services.ingest.words.mapping import dig, picked, text_at
+from services.ingest.words.tickets import change, ticket
+from services.ingest.words.values import MILLISECOND, aliases, email_of, id_of, kept, moment_of, text_of, traits_of, truth_of
 from shared.outbound.urls import HttpUrl
 from shared.records import JsonObject
 

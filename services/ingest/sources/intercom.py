@@ -33,13 +33,13 @@ https://developers.intercom.com/docs/webhooks/webhook-notifications
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_hex
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_hex
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.tickets import change, status_of, ticket
-from services.ingest.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
+from services.ingest.words.mapping import dig, first, picked, text_at
+from services.ingest.words.tickets import change, status_of, ticket
+from services.ingest.words.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
 from shared.records import JsonObject
 
 _PERSON = "data.item.contacts.contacts.0 | data.item.contact | data.item.user | data.item.source.author"

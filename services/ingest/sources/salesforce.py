@@ -37,14 +37,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from services.ingest.deals import contract, deal
 from services.ingest.errors import Refused
-from services.ingest.mapping import dig, picked, text_at
-from services.ingest.names import normalise
+from services.ingest.reading.names import normalise
+from services.ingest.reading.xml_read import Element, read_xml
 from services.ingest.sources.contract import Answer, Incoming, Mapped, Reported, SourceSettings
-from services.ingest.tickets import DONE, ticket
-from services.ingest.values import aliases, email_of, id_of, kept, moment_of, text_of, traits_of, truth_of
-from services.ingest.xml_read import Element, read_xml
+from services.ingest.words.deals import contract, deal
+from services.ingest.words.mapping import dig, picked, text_at
+from services.ingest.words.tickets import DONE, ticket
+from services.ingest.words.values import aliases, email_of, id_of, kept, moment_of, text_of, traits_of, truth_of
 from shared.records import JsonObject
 
 _CASE = {

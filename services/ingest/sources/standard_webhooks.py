@@ -42,12 +42,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import any_signed_base64, within_tolerance
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import any_signed_base64, within_tolerance
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.values import domain_of, email_of, id_of, moment_of
+from services.ingest.words.mapping import dig, picked, text_at
+from services.ingest.words.values import domain_of, email_of, id_of, moment_of
 from shared.instants import SECOND
 from shared.records import JsonObject
 

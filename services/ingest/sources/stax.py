@@ -24,11 +24,11 @@ Sources: https://docs.staxpayments.com/docs/setting-up-your-webhooks, https://do
 from typing import Any
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, picked, text_at
-from services.ingest.names import normalise
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.values import aliases, digest, email_of, kept, moment_of, number_of, text_of, traits_of
+from services.ingest.words.mapping import dig, first, picked, text_at
+from services.ingest.words.values import aliases, digest, email_of, kept, moment_of, number_of, text_of, traits_of
 from shared.records import JsonObject
 
 _FAILED = {

@@ -36,12 +36,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import same_secret
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import same_secret
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
+from services.ingest.words.mapping import dig, first, picked, text_at
+from services.ingest.words.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
 from shared.instants import show_instant
 from shared.records import JsonObject
 

@@ -40,12 +40,12 @@ from math import ceil, floor
 from typing import Any, Literal
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import any_signed_hex, within_tolerance
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import any_signed_hex, within_tolerance
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
+from services.ingest.words.mapping import dig, first, picked, text_at
+from services.ingest.words.values import aliases, email_of, id_of, kept, moment_of, number_of, text_of, traits_of
 from shared.instants import SECOND, show_instant
 from shared.records import JsonObject
 

@@ -48,13 +48,13 @@ from typing import Any
 
 from services.ingest.errors import Refused
 from services.ingest.fetching.contract import Api, BearerApi, Rate, segment
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64
 from services.ingest.sources.contract import Incoming, Mapped, Notified, Reported, SourceSettings, Told
-from services.ingest.surveys import Measure, answer_at, answer_name, answer_of
-from services.ingest.values import aliases, id_of, moment_of, number_of
+from services.ingest.words.mapping import dig, first, text_at
+from services.ingest.words.surveys import Measure, answer_at, answer_name, answer_of
+from services.ingest.words.values import aliases, id_of, moment_of, number_of
 from shared.outbound.urls import HttpUrl
 from shared.records import JsonObject
 

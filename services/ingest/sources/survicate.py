@@ -30,13 +30,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64, signed_hex
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64, signed_hex
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.surveys import Measure, answer_at, answer_name, answer_of
-from services.ingest.values import aliases, email_of, id_of, moment_of, number_of
+from services.ingest.words.mapping import dig, first, text_at
+from services.ingest.words.surveys import Measure, answer_at, answer_name, answer_of
+from services.ingest.words.values import aliases, email_of, id_of, moment_of, number_of
 from shared.records import JsonObject
 
 _EMAIL = "respondent.attributes.email | respondent.email | fields.email"

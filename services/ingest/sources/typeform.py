@@ -33,13 +33,13 @@ https://www.typeform.com/developers/webhooks/example-payload/
 from collections.abc import Mapping, Sequence
 
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, first, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64
 from services.ingest.sources.contract import Incoming, Mapped, Reported, SourceSettings
-from services.ingest.surveys import Measure, answer_name, answer_of
-from services.ingest.values import aliases, digest, id_of, moment_of, number_of
+from services.ingest.words.mapping import dig, first, text_at
+from services.ingest.words.surveys import Measure, answer_name, answer_of
+from services.ingest.words.values import aliases, digest, id_of, moment_of, number_of
 from shared.records import JsonObject
 
 _EMAIL = "form_response.hidden.email | form_response.answers[type=email].email"

@@ -50,13 +50,13 @@ from typing import Any
 
 from services.ingest.errors import Refused
 from services.ingest.fetching.contract import Api, BasicApi, segment
-from services.ingest.json_read import read_object
-from services.ingest.mapping import dig, picked, text_at
-from services.ingest.names import normalise
-from services.ingest.signatures import signed_base64
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import normalise
+from services.ingest.receiving.signatures import signed_base64
 from services.ingest.sources.contract import Incoming, Mapped, Notified, Reported, SourceSettings, Told
-from services.ingest.tickets import change, status_of, ticket
-from services.ingest.values import aliases, digest, email_of, id_of, kept, moment_of, text_of
+from services.ingest.words.mapping import dig, picked, text_at
+from services.ingest.words.tickets import change, status_of, ticket
+from services.ingest.words.values import aliases, digest, email_of, id_of, kept, moment_of, text_of
 from shared.instants import DAY
 from shared.records import JsonObject
 

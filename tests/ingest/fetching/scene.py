@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.ingest.configured import ConfiguredSources
 from services.ingest.fetching.consumer import Consumer
 from services.ingest.fetching.fetcher import Fetcher, Limits
 from services.ingest.fetching.metrics import Metrics
+from services.ingest.receiving.configured import ConfiguredSources
 from shared.db.notification_table import notification
 from shared.db.tables import dead_letter
 from shared.instants import show_instant

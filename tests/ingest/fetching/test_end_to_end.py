@@ -14,9 +14,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.app import create_app
-from services.ingest.configured import ConfiguredSources, sources_in
 from services.ingest.fetching.fetcher import Limits
 from services.ingest.fetching.main import run_fetching
+from services.ingest.receiving.configured import ConfiguredSources, sources_in
 from services.rules.worker import Bounds, Worker
 from shared.clock import wall_clock
 from shared.db import tables

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ingest.errors import ITEM_CODES, Refused
 from services.ingest.fetching.contract import Unfetched
-from services.ingest.reported import events_of, notifications_of
+from services.ingest.receiving.reported import events_of, notifications_of
 from services.ingest.sources.contract import Incoming, Notified, Reported, Source, SourceSettings, Told, sources
 from shared.log.contract import MAX_VALUE
 from shared.records import JsonObject, decode_events_record, decode_notification

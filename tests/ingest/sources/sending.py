@@ -12,7 +12,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from services.ingest.app import create_app
-from services.ingest.configured import ConfiguredSources
+from services.ingest.receiving.configured import ConfiguredSources
 from services.ingest.sources.contract import sources
 from shared.instants import SECOND, Instant
 from shared.log.contract import Entry

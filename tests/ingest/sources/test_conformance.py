@@ -9,7 +9,7 @@ import pytest
 
 import tests.ingest.sources as here
 from services.ingest.sources.contract import Incoming, Reported, sources
-from services.ingest.vocabulary import EVENTS, TRAITS
+from services.ingest.words.vocabulary import EVENTS, TRAITS
 from shared.instants import SECOND
 from tests.ingest.conftest import NOW
 from tests.ingest.sources.sending import OLD_SECRET, SECRET, Sender, Vendor, sending

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.check import check_source
 from services.ingest.errors import Refused
+from services.ingest.receiving.check import check_source
 from services.ingest.sources import customer_thermometer as thermometer
 from services.ingest.sources.customer_thermometer import EXAMPLES
 from shared.instants import parse_instant

@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 import pytest
 
 from services.ingest.errors import Refused
+from services.ingest.reading.xml_read import read_xml
 from services.ingest.sources.contract import Incoming, Reported
 from services.ingest.sources.salesforce import EXAMPLES, Settings, read
-from services.ingest.xml_read import read_xml
 from shared.instants import parse_instant
 from tests.ingest.conftest import NOW
 from tests.ingest.sources.sending import Vendor, sending

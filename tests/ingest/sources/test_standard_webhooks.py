@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from services.ingest.check import check_source
+from services.ingest.receiving.check import check_source
 from services.ingest.sources import standard_webhooks
 from services.ingest.sources.contract import Incoming
 from services.ingest.sources.standard_webhooks import Settings, verified

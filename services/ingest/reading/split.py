@@ -6,10 +6,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from services.ingest.body import MOST_EVENTS
 from services.ingest.errors import Problem, Refused
-from services.ingest.json_read import kind_of, read_object
-from services.ingest.json_scan import list_spans
+from services.ingest.http.body import MOST_EVENTS
+from services.ingest.reading.json_read import kind_of, read_object
+from services.ingest.reading.json_scan import list_spans
 
 
 class Enveloped(Protocol):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.mapping import picked
-from services.ingest.values import email_of, kept, text_of
+from services.ingest.words.mapping import picked
+from services.ingest.words.values import email_of, kept, text_of
 from shared.records import JsonObject
 
 STATUSES: Mapping[str, str] = {

@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.browsers import for_page
 from services.ingest.errors import ITEM_CODES, NewId, Outcome, Problem, Refusal
+from services.ingest.http.browsers import for_page
 from services.ingest.metrics import Metrics
 
 PROBLEM_JSON = "application/problem+json"

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
+from services.ingest.apis.plain import read_plain
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_object
-from services.ingest.json_scan import escaped
-from services.ingest.names import LONGEST, normalise
-from services.ingest.plain import read_plain
+from services.ingest.http.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.json_scan import escaped
+from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import (
     Sender,
     Taken,

@@ -10,10 +10,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
-from services.ingest.json_read import keys_written
-from services.ingest.json_scan import LARGEST_INTEGER, SMALLEST_INTEGER
-from services.ingest.names import LONGEST, normalise
+from services.ingest.http.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
+from services.ingest.reading.json_read import keys_written
+from services.ingest.reading.json_scan import LARGEST_INTEGER, SMALLEST_INTEGER
+from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
 from shared.log.contract import Entry

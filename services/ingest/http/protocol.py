@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from services.ingest.body import CUT, LARGEST_BODY, SECONDS_TO_SEND, TOO_MUCH, TOO_SLOW
+from services.ingest.http.body import CUT, LARGEST_BODY, SECONDS_TO_SEND, TOO_MUCH, TOO_SLOW
 
 LARGEST_HEAD = 64 * 1024
 # Of a body that was refused already, this much is read and thrown away, so that a client that writes first and reads later

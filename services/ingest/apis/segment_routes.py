@@ -11,15 +11,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.answers import counted_route, described, json_answer
-from services.ingest.auth import presented_key
-from services.ingest.body import JSON, content_type, read_body
-from services.ingest.browsers import add_preflights
+from services.ingest.apis.segment import CALLS, Batch, read_message
 from services.ingest.errors import Outcome, Problem, Refused
+from services.ingest.http.answers import counted_route, described, json_answer
+from services.ingest.http.auth import presented_key
+from services.ingest.http.body import JSON, content_type, read_body
+from services.ingest.http.browsers import add_preflights
 from services.ingest.intake import Intake
-from services.ingest.json_read import read_object
-from services.ingest.segment import CALLS, Batch, read_message
-from services.ingest.split import split_batch
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.split import split_batch
 
 # Browsers send text/plain, which spares them a question before each request.
 _TYPES = (JSON, "text/plain")

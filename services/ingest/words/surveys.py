@@ -7,8 +7,8 @@ counting the first counts responses. A survey of which nobody knows what it meas
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from services.ingest.mapping import picked
-from services.ingest.values import email_of, kept, number_of, text_of
+from services.ingest.words.mapping import picked
+from services.ingest.words.values import email_of, kept, number_of, text_of
 from shared.records import JsonObject
 
 # What a score measures.

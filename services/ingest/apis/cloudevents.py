@@ -17,12 +17,12 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from services.ingest.body import LONGEST_ID, MOST_PROPERTIES
+from services.ingest.apis.items import id_of
 from services.ingest.errors import Refused
-from services.ingest.items import id_of
-from services.ingest.json_read import kind_of, read_object
-from services.ingest.json_scan import escaped
-from services.ingest.names import LONGEST, normalise
+from services.ingest.http.body import LONGEST_ID, MOST_PROPERTIES
+from services.ingest.reading.json_read import kind_of, read_object
+from services.ingest.reading.json_scan import escaped
+from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import Sender, Taken, event_entry, log_time, read_instant, require_allowed
 from shared.instants import Instant
 from shared.records import Event, JsonObject, as_json

@@ -9,7 +9,7 @@ from typing import NoReturn
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from services.ingest.errors import Refused
-from services.ingest.json_scan import DEEPEST
+from services.ingest.reading.json_scan import DEEPEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from services.ingest.body import LARGEST_EVENT, MOST_PROPERTIES
+from services.ingest.apis.items import Id, email_alias, id_of, wrong_field
 from services.ingest.errors import Refused
-from services.ingest.items import Id, email_alias, id_of, wrong_field
-from services.ingest.json_read import kind_of, read_object
-from services.ingest.names import LONGEST, normalise
+from services.ingest.http.body import LARGEST_EVENT, MOST_PROPERTIES
+from services.ingest.reading.json_read import kind_of, read_object
+from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import (
     Sender,
     Taken,

@@ -14,15 +14,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.answers import counted_route, described, json_answer
-from services.ingest.auth import presented_key
-from services.ingest.body import JSON, content_type, read_body
+from services.ingest.apis.posthog import Batch, Captured, read_captured
 from services.ingest.errors import Outcome, Problem, Refused
+from services.ingest.http.answers import counted_route, described, json_answer
+from services.ingest.http.auth import presented_key
+from services.ingest.http.body import JSON, content_type, read_body
 from services.ingest.intake import Intake
-from services.ingest.json_read import read_object
-from services.ingest.posthog import Batch, Captured, read_captured
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.split import split_batch
 from services.ingest.sender import Sender, Taken
-from services.ingest.split import split_batch
 
 SINGLE = ("/capture/", "/e/", "/i/v0/e/")
 BATCHED = "/batch/"

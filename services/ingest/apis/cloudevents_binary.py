@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from services.ingest.cloudevents import is_json, require_size, take
+from services.ingest.apis.cloudevents import is_json, require_size, take
 from services.ingest.errors import Refused
-from services.ingest.json_read import read_value
-from services.ingest.json_scan import escaped
+from services.ingest.reading.json_read import read_value
+from services.ingest.reading.json_scan import escaped
 from services.ingest.sender import Sender, Taken
 from shared.records import JsonObject
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
+from services.ingest.apis.items import Id, email_alias, id_of, wrong_field
 from services.ingest.errors import Refused
-from services.ingest.items import Id, email_alias, id_of, wrong_field
-from services.ingest.json_read import read_object
-from services.ingest.names import LONGEST, normalise
+from services.ingest.http.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
+from services.ingest.reading.json_read import read_object
+from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import (
     Sender,
     Taken,

@@ -13,15 +13,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.answers import counted_route, described, json_answer
-from services.ingest.auth import presented_key
-from services.ingest.body import content_type, read_body
-from services.ingest.cloudevents import LARGEST_CLOUD_EVENT, read_structured
-from services.ingest.cloudevents_binary import is_binary, read_binary
+from services.ingest.apis.cloudevents import LARGEST_CLOUD_EVENT, read_structured
+from services.ingest.apis.cloudevents_binary import is_binary, read_binary
 from services.ingest.errors import Outcome, Problem
+from services.ingest.http.answers import counted_route, described, json_answer
+from services.ingest.http.auth import presented_key
+from services.ingest.http.body import content_type, read_body
 from services.ingest.intake import Intake
+from services.ingest.reading.split import split_json
 from services.ingest.sender import Sender
-from services.ingest.split import split_json
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"

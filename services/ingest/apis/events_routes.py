@@ -6,15 +6,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.answers import counted_route, described, json_answer
-from services.ingest.auth import presented_key
-from services.ingest.body import JSON, MOST_EVENTS, NDJSON, content_type, read_body
-from services.ingest.browsers import add_preflights
+from services.ingest.apis.items import read_item
+from services.ingest.apis.plain import read_plain_list
 from services.ingest.errors import Problem
+from services.ingest.http.answers import counted_route, described, json_answer
+from services.ingest.http.auth import presented_key
+from services.ingest.http.body import JSON, MOST_EVENTS, NDJSON, content_type, read_body
+from services.ingest.http.browsers import add_preflights
 from services.ingest.intake import Intake
-from services.ingest.items import read_item
-from services.ingest.plain import read_plain_list
-from services.ingest.split import split_json, split_lines
+from services.ingest.reading.split import split_json, split_lines
 
 # It is registered under none of its names.
 _LINES = (NDJSON, "application/ndjson", "application/jsonl")

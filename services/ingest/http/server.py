@@ -8,7 +8,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from services.ingest.protocol import BoundedProtocol, Patience, Received
+from services.ingest.http.protocol import BoundedProtocol, Patience, Received
 
 ORDINARY = Patience()
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.ingest.mapping import picked
-from services.ingest.values import date_of, kept, number_of, text_of
+from services.ingest.words.mapping import picked
+from services.ingest.words.values import date_of, kept, number_of, text_of
 from shared.records import JsonObject
 
 _READERS = {

@@ -12,13 +12,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.answers import counted_route, described, json_answer
-from services.ingest.body import read_body
-from services.ingest.configured import Configured, ConfiguredSources, SourcesUnavailable
 from services.ingest.errors import Problem, Refused
+from services.ingest.http.answers import counted_route, described, json_answer
+from services.ingest.http.body import read_body
 from services.ingest.intake import Intake
-from services.ingest.reported import events_of, notifications_of
-from services.ingest.signatures import same_secret
+from services.ingest.receiving.configured import Configured, ConfiguredSources, SourcesUnavailable
+from services.ingest.receiving.reported import events_of, notifications_of
+from services.ingest.receiving.signatures import same_secret
 from services.ingest.sources.contract import Answer, Incoming, Told
 from shared import topics
 from shared.secrets import SecretMissing, read_secret

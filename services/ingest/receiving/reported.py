@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from services.ingest.body import LONGEST_ID
-from services.ingest.mapping import text_at
-from services.ingest.names import LONGEST
+from services.ingest.http.body import LONGEST_ID
+from services.ingest.reading.names import LONGEST
 from services.ingest.sender import event_entry, mapping_entry
 from services.ingest.sources.contract import Notified, Reported, SourceSettings, Told
-from services.ingest.values import id_of
+from services.ingest.words.mapping import text_at
+from services.ingest.words.values import id_of
 from shared.instants import Instant
 from shared.log.contract import Entry
 from shared.records import Event, JsonObject, Mapping, Notification, as_json, encode

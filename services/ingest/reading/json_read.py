@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.errors import Refused
-from services.ingest.json_scan import DEEPEST, LARGEST_INTEGER, SMALLEST_INTEGER, find_trap
+from services.ingest.reading.json_scan import DEEPEST, LARGEST_INTEGER, SMALLEST_INTEGER, find_trap
 from shared.records import JsonObject
 
 # More keys than anybody means, in all objects of a value together.
