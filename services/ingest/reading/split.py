@@ -134,6 +134,8 @@ def _neither(body: bytes) -> Problem:
 
 
 def _malformed(error: Exception) -> Problem:
+    if isinstance(error, RecursionError):
+        return Problem(400, "too_deep", "objects and lists are nested deeper than 32", pointer="")
     detail = error.detail if isinstance(error, Refused) else str(error)
     return Problem(400, "malformed", f"the body is not JSON: {detail}", pointer="")
 
