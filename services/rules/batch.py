@@ -24,7 +24,8 @@ from services.rules.peer_store import Part
 from services.rules.reading import Begin, Slice, origin
 from services.rules.repeated import set_repeated_aside
 from services.rules.rows import Rows
-from services.rules.work import Known, Work, do, do_carefully
+from services.rules.storing import Storing
+from services.rules.work import Work, do, do_carefully
 from shared.db.database import reading
 from shared.event_names import is_one_of
 from shared.instants import Instant
@@ -63,6 +64,8 @@ class Batch:
         # By their fingerprints: the events that were heard, by month, and those of them that are new, once it is decided.
         self._names = _names_of(works.values())
         self.taken: frozenset[bytes] = frozenset()
+        # Its transaction, once it has begun.
+        self._storing: Storing | None = None
         self._identity = Identity({}, [], [], self.rows)
 
     @property
@@ -130,18 +133,25 @@ class Batch:
                 self._stay[owned] = await add_due(connection, self._works, owned, self.end_of(owned).at, self._due)
             await load(connection, self.works)
             await self._identify(connection)
-        await asyncio.to_thread(do, self.works, self._known)
-        await self._carefully(database, self._known)
-        if any(work.effects.opened for work in self.works):
-            async with reading(database) as connection:
-                await set_repeated_aside(connection, self.works)
-        await asyncio.to_thread(self._collect, self._identity)
+        await asyncio.to_thread(self._sift)
+        if self.rows.events:
+            self._storing = Storing(database, self._store_events)
+        try:
+            await asyncio.to_thread(do, self.works)
+            await self._carefully(database)
+            if any(work.effects.opened for work in self.works):
+                async with reading(database) as connection:
+                    await set_repeated_aside(connection, self.works)
+            await asyncio.to_thread(self._collect, self._identity)
+        except BaseException:
+            await self._store_nothing()
+            raise
 
     async def commit(self, database: AsyncEngine) -> None:
         """Store what was decided, in one transaction; then the partitions go on after it."""
         appended = [owned for owned in self._owned if owned.outbox_appended]
-        async with database.begin() as connection:
-            await self._commit(connection, appended)
+        storing = self._storing or Storing(database, self._store_events)
+        await storing.end(lambda connection: self._store_decided(connection, appended))
         for owned in appended:
             owned.outbox_appended = False
         self._keep()
@@ -153,16 +163,31 @@ class Batch:
             waiting = await store.find_waiting(connection, list(needed.released))
             self._identity = Identity(meanings, waiting, await store.find_trails(connection, needed.trails), self.rows)
 
-    async def _carefully(self, database: AsyncEngine, known: Known) -> None:
+    def _sift(self) -> None:
+        for work in self._works.values():
+            work.sift(self._known)
+            self.rows.add_events(work.fresh)
+
+    async def _carefully(self, database: AsyncEngine) -> None:
         broken = [work for work in self._works.values() if work.broken is not None]
         if not broken:
             return
+        # Of their events not all may be stored.
+        await self._store_nothing()
         for work in broken:
             work.owned.accounts.forget([work.account_id])
             work.again()
         async with reading(database) as connection:
             await load(connection, broken)
-        await asyncio.to_thread(_all_carefully, broken, known)
+        await asyncio.to_thread(_all_carefully, broken)
+        self.rows.events.clear()
+        for work in self._works.values():
+            self.rows.add_events(work.taken)
+
+    async def _store_nothing(self) -> None:
+        if self._storing is not None:
+            await self._storing.give_up()
+            self._storing = None
 
     def _collect(self, identity: Identity) -> None:
         for part in self.parts:
@@ -187,7 +212,6 @@ class Batch:
 
     def _collect_work(self, work: Work) -> None:
         owned, rows = work.owned, self.rows
-        rows.add_events(work.taken)
         for poison in work.given_up:
             rows.add_dead_letter(poison)
         if work.effects:
@@ -215,10 +239,13 @@ class Batch:
             reason = f"these plays cannot be used: {type(error).__name__}: {error}"
             self.rows.add_dead_letter(Poison(origin(owned.partition, offset), reason, part.control_value, part.at))
 
-    async def _commit(self, connection: AsyncConnection, appended: Collection[Owned]) -> None:
+    async def _store_events(self, connection: AsyncConnection) -> None:
         lost = await store.advance(connection, [self._advance(owned) for owned in self._owned])
         if lost:
             raise Fenced([owned for owned in self._owned if owned.partition in lost])
+        await store.add_events(connection, self.rows)
+
+    async def _store_decided(self, connection: AsyncConnection, appended: Collection[Owned]) -> None:
         for part in self._begun:
             await peer_store.forget_all(connection, part.partition, part.peers)
         # Before new rows of theirs are put there.
@@ -258,6 +285,6 @@ def _names_of(works: Iterable[Work]) -> dict[int, list[store.Name]]:
     return names
 
 
-def _all_carefully(works: Iterable[Work], known: Known) -> None:
+def _all_carefully(works: Iterable[Work]) -> None:
     for work in works:
-        do_carefully(work, known)
+        do_carefully(work)

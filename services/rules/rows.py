@@ -18,11 +18,11 @@ from shared.instants import Instant
 from shared.records import Event, Mapping, RunOpened, encode
 from shared.topics import EVENTS, RUNS
 
-_EVENT: Columns = (
+EVENT: Columns = (
     *("month", "fingerprint", "account_id", "source", "id", "name", "user_id", "occurred_at", "received_at", "position"),
     *("properties", "traits", "user_traits", "imported"),
 )
-_OUTBOX: Columns = ("owner", "topic", "key", "value", "at")
+OUTBOX: Columns = ("owner", "topic", "key", "value", "at")
 _ACCOUNT: Columns = ("account_id", "partition", "traits", "first_seen_at", "plays_offset")
 _USER: Columns = ("account_id", "user_id", "traits")
 _SUBJECT: Columns = ("account_id", "kind", "value", "partition", "document", "next_deadline")
@@ -66,11 +66,6 @@ class Rows:
         self.peers: list[Row] = []
         # The owners (`rules:3`) for whom something was put into the outbox.
         self.owners: set[str] = set()
-
-    def inserts(self) -> Iterator[tuple[Table, Columns, list[Row]]]:
-        """What is new for certain."""
-        yield tables.event, _EVENT, self.events
-        yield tables.outbox, _OUTBOX, self.outbox
 
     def upserts(self) -> Iterator[tuple[Table, Columns, list[Row], bool]]:
         """What may be there already: is it then kept as it is?"""

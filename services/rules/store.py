@@ -14,7 +14,7 @@ from services.rules.bulk import Row
 from services.rules.core.identity import Meaning
 from services.rules.core.state import SubjectKey
 from services.rules.peer_store import Part
-from services.rules.rows import Rows
+from services.rules.rows import EVENT, OUTBOX, Rows
 from shared.db import tables
 from shared.db.history import months_stored
 from shared.instants import Instant
@@ -271,10 +271,14 @@ async def keep_plays(connection: AsyncConnection, partition: int, plays: str) ->
     await bulk.update(connection, tables.partition, ("topic", "partition"), ("plays",), [(EVENTS, partition, plays)])
 
 
+async def add_events(connection: AsyncConnection, rows: Rows) -> None:
+    """Keep a batch's new events in the history."""
+    await bulk.insert(connection, tables.event, EVENT, rows.events)
+
+
 async def write(connection: AsyncConnection, rows: Rows) -> None:
-    """Store everything that a batch decided."""
-    for table, columns, new in rows.inserts():
-        await bulk.insert(connection, table, columns, new)
+    """Store everything else that a batch decided."""
+    await bulk.insert(connection, tables.outbox, OUTBOX, rows.outbox)
     for table, columns, changed, keep in rows.upserts():
         await bulk.upsert(connection, table, columns, changed, keep)
     await bulk.update(connection, tables.run, ("run_id",), ("resolved_at", "resolution"), rows.resolved)

@@ -34,6 +34,8 @@ class Work:
         self.account_id = account_id
         self.until = until
         self.heard: list[Heard] = []
+        # Those of them that are no repeats.
+        self.fresh: list[Heard] = []
         # Which subjects and users the engine will look at; with `all_subjects` every one.
         self.subjects: set[SubjectKey] = set()
         self.all_subjects = False
@@ -54,6 +56,10 @@ class Work:
         """Whether the account is older than the plays."""
         return self.loaded is not None and self.loaded.plays_offset < self.owned.catalog.offset
 
+    def sift(self, known: Known) -> None:
+        """Find out which of its events are no repeats. `known` are the stored events."""
+        self.fresh = _without_repeats(self, known)
+
     def brought(self) -> None:
         """The account has been brought to the plays."""
         if self.loaded is not None:
@@ -68,7 +74,7 @@ class Work:
     def again(self) -> None:
         """Forget what came of it, to begin anew."""
         self.loaded = self.history = self.broken = None
-        self.effects, self.taken, self.given_up, self.duplicates = Effects(), [], [], 0
+        self.effects, self.taken, self.given_up = Effects(), [], []
 
 
 def works_of(parts: Iterable[Slice]) -> dict[str, Work]:
@@ -94,21 +100,20 @@ def works_of(parts: Iterable[Slice]) -> dict[str, Work]:
     return works
 
 
-def do(works: Iterable[Work], known: Known) -> None:
-    """Take every account's part. `known` are the stored events. A work that fails is `broken`."""
+def do(works: Iterable[Work]) -> None:
+    """Take every account's part. A work that fails is `broken`."""
     for work in works:
         try:
-            _do(work, known)
+            _do(work)
         except Exception as error:  # noqa: BLE001 - what a play makes the engine raise must not hold up other accounts
             work.broken = error
 
 
-def _do(work: Work, known: Known) -> None:
-    fresh = _without_repeats(work, known)
-    account = _account(work, fresh)
+def _do(work: Work) -> None:
+    account = _account(work)
     if account is None:
         return
-    engine, effects = work.owned.engine, work.effects
+    fresh, engine, effects = work.fresh, work.owned.engine, work.effects
     if work.stale:
         engine.warm(account, work.history or [], work.owned.catalog.at, effects)
         work.brought()
@@ -119,10 +124,9 @@ def _do(work: Work, known: Known) -> None:
         _pass_time(work, account, work.until)
 
 
-def do_carefully(work: Work, known: Known) -> None:
+def do_carefully(work: Work) -> None:
     """The same step by step, for an account at which the engine failed: what fails again becomes a dead letter."""
-    fresh = _without_repeats(work, known)
-    account = _account(work, fresh)
+    account = _account(work)
     if account is None:
         return
     owned, engine, effects = work.owned, work.owned.engine, work.effects
@@ -132,7 +136,7 @@ def do_carefully(work: Work, known: Known) -> None:
         if brought is not None:
             work.give_up(f"{applied}/{work.account_id}", brought, work.account_id.encode())
         work.brought()
-    for heard in fresh:
+    for heard in work.fresh:
         failed = _try(account, effects, partial(engine.take, account, heard.event, effects, heard.at))
         if failed is None:
             work.taken.append(heard)
@@ -162,11 +166,11 @@ def _overdue(work: Work, account: Account, until: Instant) -> SubjectKey | None:
     return None
 
 
-def _account(work: Work, fresh: list[Heard]) -> Account | None:
+def _account(work: Work) -> Account | None:
     if work.loaded is None:
-        if not fresh:
+        if not work.fresh:
             return None
-        first = Account(work.account_id, fresh[0].event.received_at, {})
+        first = Account(work.account_id, work.fresh[0].event.received_at, {})
         work.loaded = Loaded(first, work.owned.catalog.offset, new=True)
     return work.loaded.account
 
