@@ -132,3 +132,19 @@ def test_headers_of_some_size_are_fine(port: int) -> None:
 
 def test_without_a_key_the_body_is_not_waited_for(port: int) -> None:
     assert ask(port, head("Content-Length: 1000", key="nobody's"))[0] == 401
+
+
+def test_an_answer_without_a_body_arrives_too(port: int) -> None:
+    for asked, status in (("HEAD /livez", 405), ("OPTIONS /v1/events", 403), ("GET /livez", 200), ("HEAD /nothing", 404)):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(f"{asked} HTTP/1.1\r\nHost: ingest\r\n\r\n".encode())
+            assert int(connection.makefile("rb").readline().split()[1]) == status
+
+
+def test_who_waits_to_be_told_to_go_on_is_told(port: int, journal: RememberedJournal) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(head(f"Content-Length: {len(EVENT)}", "Expect: 100-continue"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(EVENT)
+        assert answered(connection)[0] == 202
+    assert len(journal.events) == 1

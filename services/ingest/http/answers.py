@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from fastapi.routing import APIRoute
+from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,13 +45,17 @@ def counted_route(metrics: Metrics, more: Callable[[Problem], dict[str, Any]]) -
         def get_route_handler(self) -> Handler:
             # They take the request and give the answer: there is nothing for FastAPI to look up, check or convert.
             handle: Handler = self.endpoint
+            answered: dict[int, Counter] = {}
 
             async def answer(request: Request) -> Response:
                 try:
                     response = await handle(request)
                 except Problem as problem:
                     response = problem_answer(problem, **more(problem))
-                metrics.requests.labels(self.path, str(response.status_code)).inc()
+                status = response.status_code
+                if status not in answered:
+                    answered[status] = metrics.requests.labels(self.path, str(status))
+                answered[status].inc()
                 return for_page(response, request)
 
             return answer
