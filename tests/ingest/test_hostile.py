@@ -22,6 +22,11 @@ ITEMS = {
     "NaN": (b'{"name":"a.b","account_id":"acme","properties":{"x":[1,NaN]}}', "not_a_number", "/properties/x/1"),
     "1e999": (b'{"name":"a.b","account_id":"acme","properties":{"x":1e999}}', "number_out_of_range", "/properties/x"),
     "5,000 digits": (b'{"name":"a.b","account_id":"acme","seq":' + b"9" * 5000 + b"}", "number_out_of_range", "/seq"),
+    "5,000 digits after the point": (
+        b'{"name":"a.b","account_id":"acme","properties":{"x":1.' + b"1" * 5000 + b"}}",
+        "number_out_of_range",
+        "/properties/x",
+    ),
     "depth 5,000": (b'{"name":"a.b","x":' + b"[" * 5000 + b"]" * 5000 + b"}", "too_deep", "/x" + "/0" * 31),
     "a key twice": (b'{"name":"a.b","account_id":"acme","properties":{"x":1,"x":2}}', "duplicate_key", "/properties/x"),
     "half a surrogate pair": (b'{"name":"a.b","account_id":"\\ud800"}', "bad_text", "/account_id"),

@@ -126,3 +126,12 @@ def test_a_scan_stays_linear(evil: bytes) -> None:
 def test_a_list_is_found_with_its_items(text: str, member: str | None, items: list[str] | None) -> None:
     spans = list_spans(text, member)
     assert (None if spans is None else [text[begin:end].strip() for begin, end in spans.items]) == items
+
+
+def test_a_number_has_at_most_4000_characters_and_a_text_of_digits_as_many_as_it_likes() -> None:
+    most = b'{"x": 0.' + b"1" * 3_998 + b"}"
+    assert read_object(most)["x"] == pytest.approx(1 / 9)
+    with pytest.raises(Refused) as refused:
+        read_object(most.replace(b"0.", b"0.1"))
+    assert (refused.value.code, refused.value.pointer) == ("number_out_of_range", "/x")
+    assert read_object(b'{"x": "' + b"1" * 9_000 + b'"}')["x"] == "1" * 9_000

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from services.ingest.http.body import LARGEST_EVENT, LONGEST_ID, MOST_PROPERTIES
-from services.ingest.reading.json_read import keys_written
-from services.ingest.reading.json_scan import LARGEST_INTEGER, SMALLEST_INTEGER
+from services.ingest.reading.json_read import keys_written, long_number
+from services.ingest.reading.json_scan import LARGEST_INTEGER, MOST_DIGITS, SMALLEST_INTEGER
 from services.ingest.reading.names import LONGEST, normalise
 from services.ingest.sender import Sender, Taken
 from shared.instants import parse_instant
@@ -41,7 +41,7 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def read_plain(raw: bytes, sender: Sender) -> Taken | None:
     """The event, or None when it is not plain, or not for certain. `raw` is no longer than an event may be."""
-    if sender.replay or _holds_nul(raw):
+    if sender.replay or _holds_nul(raw) or long_number(raw):
         return None
     try:
         plain = _decode(raw)
@@ -78,7 +78,8 @@ def read_plain_list(body: bytes, sender: Sender) -> list[Entry] | None:
         if entry is None:
             return None
         entries.append(entry)
-    return entries
+    # What became so much shorter may have held a number of thousands of digits.
+    return None if len(body) > MOST_DIGITS + sum(len(entry.value) for entry in entries) else entries
 
 
 def _name(sent: str, sender: Sender) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.errors import Refused
-from services.ingest.reading.json_scan import DEEPEST, LARGEST_INTEGER, SMALLEST_INTEGER, find_trap
+from services.ingest.reading.json_scan import DEEPEST, LARGEST_INTEGER, MOST_DIGITS, SMALLEST_INTEGER, find_trap
 from shared.records import JsonObject
 
 # More keys than anybody means, in all objects of a value together.
@@ -21,6 +21,7 @@ _TAB, _NEWLINE, _RETURN = b"\t\n\r"
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 # Less than any number of keys that a request could have.
 _NEVER = -(2**32)
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS // 2))
 _decode = msgspec.json.Decoder().decode
 
 
@@ -43,10 +44,15 @@ def read_value(raw: bytes, most_keys: int = MOST_KEYS) -> Any:
         raise find_trap(raw, most_keys) or Refused("malformed", "", str(error)) from error
     # A text with as many `":` as the decoded value has keys names none twice. More may also be a text inside a string.
     keys = _count_keys(value, 1)
-    odd = keys != keys_written(raw) or keys > most_keys or b"\\u0000" in raw
+    odd = keys != keys_written(raw) or keys > most_keys or b"\\u0000" in raw or long_number(raw)
     if odd and (trap := find_trap(raw, most_keys)) is not None:
         raise trap
     return value
+
+
+def long_number(raw: bytes) -> bool:
+    """Whether there may be a number with more digits than anybody needs; decoders round it, and say nothing."""
+    return len(raw) > MOST_DIGITS and _LONG_NUMBER.search(raw) is not None
 
 
 def keys_written(raw: bytes) -> int:

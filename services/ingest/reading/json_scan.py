@@ -15,6 +15,8 @@ import msgspec
 from services.ingest.errors import Refused
 
 DEEPEST = 32
+# A double has 17 digits that count; what is written with thousands is an attack on whoever reads it next.
+MOST_DIGITS = 4_000
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 
 # A string that does not end is taken to the end of the text, so that the scan stays linear.
@@ -113,6 +115,8 @@ def _number_trap(piece: str, levels: list[_Level]) -> Refused | None:
         return Refused("not_a_number", pointer, f"{piece} is not JSON: leave the field out, or send null")
     if not _NUMBER.fullmatch(piece):
         return None  # true, false, null, or what the decoder will complain of
+    if len(piece) > MOST_DIGITS:
+        return Refused("number_out_of_range", pointer, f"a number of {len(piece):,} characters: send it as text")
     try:
         if piece.lstrip("-").isdecimal():
             # More than 20 characters are beyond 64 bits without a look at them: reading 5,000 digits takes a while.
