@@ -151,9 +151,10 @@ class Route:
             if clearing:
                 leaf = self.interests[0].play.plain_leaf
                 return cleared_quietly(clearing[0], *observers[0], None if leaf is None else leaf.cleared_for)
-            # Without an audience a play is known to be true where its leaf is.
-            if len(self.bucketed) == 1 and self.observers[0].count is not None and self.interests[0].play.audience is None:
-                return counted_quietly(*self.bucketed[0], observers[0][0], self.observers[0].count)
+            play, count = self.interests[0].play, self.observers[0].count
+            # Of one plain leaf, and without an audience, a play is known to be true where its leaf is.
+            if len(self.bucketed) == 1 and count is not None and play.plain_leaf is not None and play.audience is None:
+                return counted_quietly(*self.bucketed[0], observers[0][0], count)
         return quietly(self.bucketed, clearing, observers)
 
     def _aim(self, play: CompiledPlay, goal: CompiledGoal, name: str, places: dict[str, int], seen: set[str]) -> None:

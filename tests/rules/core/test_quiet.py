@@ -60,6 +60,14 @@ def test_a_burst_that_is_heard_of_late_is_a_drop_at_the_next_midnight():
     assert fired_on(DROP, *steady, *late[:37], until=60) == []
 
 
+def test_what_is_no_drop_any_more_is_told_at_the_next_midnight_also_where_the_play_is_false_while_it_is_one():
+    #  two a day up to 36, a drop on 39, many on that very day: 40 is the first midnight without one, and the silence begins later
+    silent = {"silence": {"of": "user.login", "for": "5d"}}
+    play = {"when": {"any": [{"not": DROP["when"]}, silent]}, "again": "every time"}
+    steady, many = exports(*(day / 2 for day in range(1, 72))), exports(*(39.5 + minute / 1440 for minute in range(20)))
+    assert lived(play, *steady, event("user.login", 36.5), *many, until=41) == [(36, 39, "cleared"), (40, None, None)]
+
+
 def test_an_account_that_exports_steadily_is_not_looked_at_at_each_midnight():
     record, account, effects = applied(DROP), Account("acme", START, {}), Effects()
     engine = Engine(record)
