@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 # Enough to reach every branch of a short parser; whoever hunts tries thousands.
@@ -52,7 +52,14 @@ def usual(number: int = USUALLY) -> settings:
     """The same ones in every run, unless somebody hunts for others."""
     if settings.get_current_profile_name() == "hunt":
         return settings.get_profile("hunt")
-    return settings(max_examples=number, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
+    return settings(
+        max_examples=number,
+        derandomize=True,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        # How many drafts schemathesis throws away says nothing about us.
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @st.composite
