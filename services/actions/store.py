@@ -17,6 +17,8 @@ from shared.db.tables import attempt, dead_letter, delivery, destination_state, 
 from shared.instants import Instant
 
 _SERVER_ERROR = 500
+# Not gone out, and not on its way.
+PENDING = ("waiting", "held")
 
 
 class Leased(NamedTuple):
@@ -86,18 +88,15 @@ async def end_run(connection: AsyncConnection, run_id: str, at: Instant, reason:
 async def pending_steps(connection: AsyncConnection, run_id: str) -> list[tuple[str, str]]:
     """The deliveries of a run that have not gone out and are not on their way: (delivery_id, step)."""
     found = await connection.execute(
-        select(delivery.c.delivery_id, delivery.c.step).where(
-            delivery.c.run_id == run_id, delivery.c.state.in_(("waiting", "held"))
-        )
+        select(delivery.c.delivery_id, delivery.c.step).where(delivery.c.run_id == run_id, delivery.c.state.in_(PENDING))
     )
     return [(row[0], row[1]) for row in found]
 
 
 async def stop_delivery(connection: AsyncConnection, delivery_id: str, reason: str, now: Instant) -> None:
-    """It will not go out any more."""
-    await connection.execute(
-        update(delivery).where(delivery.c.delivery_id == delivery_id).values(state="stopped", reason=reason, finished_at=now)
-    )
+    """It will not go out any more. One that a worker has leased meanwhile is on its way: its end is written as it comes."""
+    pending = and_(delivery.c.delivery_id == delivery_id, delivery.c.state.in_(PENDING))
+    await connection.execute(update(delivery).where(pending).values(state="stopped", reason=reason, finished_at=now))
 
 
 async def make_due(connection: AsyncConnection, delivery_id: str, now: Instant) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from services.actions.carry import carry_out
 from services.actions.ending import end_wait
 from services.actions.rendering import People
+from services.actions.store import stop_delivery
 from services.actions.tokens import Tokens
 from shared.db.tables import delivery, partition, run_context, task
 from shared.instants import DAY, HOUR, SECOND
@@ -140,6 +141,15 @@ async def test_a_task_that_was_on_its_way_while_its_run_cleared_is_closed(stage:
     [found] = await stage.tasks()
     assert (found.state, found.closed_because) == ("cancelled", "cleared")
     assert await stage.states() == [("0", "delivered")]
+
+
+async def test_a_task_that_is_leased_just_before_its_run_stops_it_goes_its_way(stage: Stage) -> None:
+    await stage.take(run_opened(TASK))
+    leased = await lease_one(stage)
+    async with stage.database.begin() as connection:
+        # As if it had been looked up while it was still waiting.
+        await stop_delivery(connection, leased.delivery_id, "the run resolved: left", stage.clock())
+    assert await stage.states() == [("0", "leased")]
 
 
 async def test_a_failed_try_of_a_run_that_resolved_is_not_tried_again(stage: Stage, receiver: Tool, secret_file: Path) -> None:
