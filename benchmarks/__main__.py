@@ -148,6 +148,7 @@ def main() -> None:
     names = arguments.names or [name for name in BENCHMARKS if name not in ONLY_BY_NAME]
     results = [result for name in names for result in BENCHMARKS[name](arguments)]
     show(results)
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results)))
 
 

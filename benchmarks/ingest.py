@@ -29,7 +29,7 @@ from scripts import kafka
 PARTITIONS = 4
 BATCH = 500
 TOPIC = "benchmark.events"
-SECONDS = 8
+SECONDS = 6
 # At so many connections at once.
 CONNECTIONS = {1: 64, BATCH: 8}
 LOAD = Path(__file__).with_suffix(".lua")
