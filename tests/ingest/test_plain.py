@@ -167,6 +167,9 @@ def test_a_list_of_plain_events_takes_the_short_way_and_one_that_is_not_brings_a
     assert len(body) > LARGEST_EVENT
     assert read_plain_list(body, sender_with()) == [read_thoroughly(text(item), sender_with()).entries[0] for item in plain]
     other: Any
+    long = b'{"id":"x","name":"a.b","account_id":"acme","properties":{"x":0.%b}}' % (b"9" * 5000)
+    assert read_plain_list(body[:-1] + b"," + long + b"]", sender_with()) is None
+    assert read_plain(long, sender_with()) is None
     for other in ({**PLAIN, "traits": {}}, {**PLAIN, "properties": {"x": "x" * LARGEST_EVENT}}, {}, 1):
         assert read_plain_list(text([*plain, other]), sender_with()) is None
     assert read_plain_list(b"[]", sender_with()) == []

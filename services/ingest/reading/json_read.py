@@ -21,6 +21,10 @@ _TAB, _NEWLINE, _RETURN = b"\t\n\r"
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 # Less than any number of keys that a request could have.
 _NEVER = -(2**32)
+# One side of the point has half of the digits at least; of so many in a row, every hundredth byte is one.
+_STEP = 100
+_ROW = b"0" * (MOST_DIGITS // 2 // _STEP - 1)
+_AS_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS // 2))
 _decode = msgspec.json.Decoder().decode
 
@@ -52,15 +56,17 @@ def read_value(raw: bytes, most_keys: int = MOST_KEYS) -> Any:
 
 def long_number(raw: bytes) -> bool:
     """Whether there may be a number with more digits than anybody needs; decoders round it, and say nothing."""
-    return len(raw) > MOST_DIGITS and _LONG_NUMBER.search(raw) is not None
+    if len(raw) <= MOST_DIGITS or _ROW not in raw[::_STEP].translate(_AS_DIGIT):
+        return False
+    return _LONG_NUMBER.search(raw) is not None
 
 
 def keys_written(raw: bytes) -> int:
     """How many keys the text has at most: texts before a colon."""
-    # Between a text and its colon most senders put nothing, and a count of two bytes is a fifth of the work.
-    if raw.find(b" :") >= 0 or _NEWLINE in raw or _TAB in raw or _RETURN in raw:
+    # A count of two bytes is a fifth of the work. Without the spaces there may be more of them, within texts, and never fewer.
+    if _NEWLINE in raw or _TAB in raw or _RETURN in raw:
         return len(_KEY.findall(raw))
-    return raw.count(b'":')
+    return raw.replace(b" ", b"").count(b'":')
 
 
 def _count_keys(value: Any, depth: int) -> int:
