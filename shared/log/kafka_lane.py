@@ -19,6 +19,8 @@ from shared.log.contract import Entry, LogUnavailable
 # The header that carries a replay's time in microseconds: Kafka's own has milliseconds.
 AT_HEADER = "at"
 
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
 Offsets = Sequence[int]
 
 
@@ -143,10 +145,12 @@ async def _send_batches(
 
 def _fill(batch: Any, entries: Iterable[Entry], replay: bool) -> Any:
     """Fill a batch as far as it goes; one entry always goes in."""
+    append, timestamp, headers = batch.append, None, _NO_HEADERS
     for entry in entries:
-        timestamp = (entry.at or 0) // 1000 if replay else None
-        headers = [(AT_HEADER, str(entry.at).encode())] if replay and entry.at is not None else []
-        if batch.append(key=entry.key.encode(), value=entry.value, timestamp=timestamp, headers=headers) is None:
+        if replay:
+            timestamp = (entry.at or 0) // 1000
+            headers = [(AT_HEADER, str(entry.at).encode())] if entry.at is not None else _NO_HEADERS
+        if append(key=entry.key.encode(), value=entry.value, timestamp=timestamp, headers=headers) is None:
             break
     batch.close()
     return batch

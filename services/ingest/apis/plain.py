@@ -89,8 +89,13 @@ def _name(sent: str, sender: Sender) -> str:
 
 
 def _entry(plain: _Plain, name: str, source: str) -> Entry | None:
-    occurred_at = None if plain.occurred_at is UNSET else _moment(plain.occurred_at)
-    if not name or occurred_at == _NO_MOMENT:
+    occurred_at = None
+    if plain.occurred_at is not UNSET:
+        try:
+            occurred_at = parse_instant(plain.occurred_at)
+        except (ValueError, OverflowError):
+            return None
+    if not name or (occurred_at is not None and occurred_at < 0):
         return None
     event = Event(
         id=plain.id,
@@ -104,17 +109,6 @@ def _entry(plain: _Plain, name: str, source: str) -> Entry | None:
         sent_name=None if name == plain.name else plain.name,
     )
     return Entry(plain.account_id, encode(event))
-
-
-# Before all that may be said: an instant is 1970 or later.
-_NO_MOMENT = -1
-
-
-def _moment(text: str) -> int:
-    try:
-        return max(_NO_MOMENT, parse_instant(text))
-    except (ValueError, OverflowError):
-        return _NO_MOMENT
 
 
 def _keys(plain: _Plain) -> int:
