@@ -80,6 +80,15 @@ async def cannot_read(reader: Reader) -> float:
     return time.monotonic() - began
 
 
+def freeze(pid: int) -> None:
+    """Stop a process; of its threads some go on for a few milliseconds, which is enough for an answer."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while {stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")} != {"T"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def test_a_broker_that_is_away_is_told_within_five_seconds_until_it_is_back(broker: Broker, open_with: OpenLog) -> None:
     log = await open_with(settings_of(broker, "away."))
     closing = await open_with(settings_of(broker, "closes."))
@@ -118,7 +127,7 @@ async def test_a_broker_that_hangs_is_told_by_writers_and_readers(broker: Broker
     async with Reader(log) as reader:
         await log.append("events", entries(b"before"))
         await reader.until(1)
-        os.kill(broker.pid, signal.SIGSTOP)
+        await asyncio.to_thread(freeze, broker.pid)
         try:
             told, refusal = await asyncio.gather(cannot_read(reader), refused(log, b"late"))
         finally:
